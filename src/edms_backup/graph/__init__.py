@@ -1,0 +1,1 @@
+"""The foreign-key graph: restore order, cycles, and natural keys expanded to their leaves."""

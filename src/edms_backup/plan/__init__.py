@@ -1,0 +1,1 @@
+"""What a backup or a restore is going to do, as pure data."""

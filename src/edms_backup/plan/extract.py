@@ -1,0 +1,94 @@
+"""The plan of a backup: how each row leaves the database with its references as key values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from edms_backup.errors import UsageError
+from edms_backup.graph.keys import Leaf, expand_key
+from edms_backup.model import Column, Keyed, KeyedTable, Reference, ReferenceKind
+
+
+@dataclass(frozen=True)
+class PolymorphicTarget:
+    """One table that a polymorphic reference may point into."""
+
+    label: str
+    table: str
+    id_column: str
+    leaves: tuple[Leaf, ...]
+
+
+@dataclass(frozen=True)
+class ReferenceColumn:
+    """A column that is carried as a key value."""
+
+    column: str
+    reference: Reference
+    leaves: tuple[Leaf, ...]
+    """The key of the table referred to; of the type table for a polymorphic reference."""
+    targets: tuple[PolymorphicTarget, ...] = ()
+    """By label; empty unless the reference is polymorphic."""
+
+
+@dataclass(frozen=True)
+class ExtractPlan:
+    """How one table is read."""
+
+    keyed: KeyedTable
+    columns: tuple[Column, ...]
+    """Columns that an archive holds: all but generated ones."""
+    references: Mapping[str, ReferenceColumn]
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.keyed.name
+
+    @property
+    def polymorphic(self) -> tuple[ReferenceColumn, ...]:
+        """The polymorphic references."""
+        return tuple(r for r in self.references.values() if r.targets)
+
+
+def polymorphic_targets(keyed: Keyed) -> tuple[PolymorphicTarget, ...]:
+    """The tables that a polymorphic reference can name: those with a label and one primary key column."""
+    return tuple(
+        PolymorphicTarget(table.label, name, table.table.primary_key[0], expand_key(keyed, name))
+        for name, table in keyed.items()
+        if table.label and len(table.table.primary_key) == 1 and table.key and not table.whole_row
+    )
+
+
+def plan_extract(keyed: Keyed, name: str) -> ExtractPlan:
+    """Plan the reading of one table. Raises RegistryError where a key cannot be expanded."""
+    table = keyed[name]
+    targets = polymorphic_targets(keyed)
+    references: dict[str, ReferenceColumn] = {}
+    for column, reference in table.resolving.items():
+        possible = targets if reference.kind is ReferenceKind.POLYMORPHIC else ()
+        references[column] = ReferenceColumn(column, reference, expand_key(keyed, reference.table), possible)
+    columns = tuple(column for column in table.table.columns if not column.generated)
+    return ExtractPlan(table, columns, references)
+
+
+def select_tables(
+    keyed: Keyed, *, include: Iterable[str] = (), exclude: Iterable[str] = (), tiers: Iterable[int] = ()
+) -> tuple[str, ...]:
+    """Names of the tables that globs and tiers ask for. Raises UsageError for a glob that fits no table."""
+    include, exclude, wanted = tuple(include), tuple(exclude), frozenset(tiers)
+    for pattern in (*include, *exclude):
+        if not any(fnmatchcase(name, pattern) for name in keyed):
+            raise UsageError(f"no table is called {pattern!r}", hint="`inventory` lists the tables")
+    chosen = [
+        name
+        for name, table in keyed.items()
+        if (not include or any(fnmatchcase(name, pattern) for pattern in include))
+        and not any(fnmatchcase(name, pattern) for pattern in exclude)
+        and (not wanted or table.tier in wanted)
+    ]
+    if not chosen:
+        raise UsageError("no table is left to work on", hint="widen --tables, --exclude or --tier")
+    return tuple(chosen)

@@ -1,0 +1,292 @@
+"""The plan of a restore: pure data that a backend executes, or only counts for a dry run.
+
+The words of the stages are those of `backends.workspace`: rows are *staged*, then *matched* with the target by
+natural key, their references *resolved*, each row gets one *action*, and only then is anything written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from edms_backup.config.registry import Registry
+from edms_backup.errors import RegistryError
+from edms_backup.graph.keys import Leaf, expand_key
+from edms_backup.graph.order import Order, hard_references, identity_order, write_order
+from edms_backup.model import Column, Keyed, KeyedTable, Kind, OnConflict, Policy, Reference, ReferenceKind, Schema, Table
+from edms_backup.options import RestoreOptions
+from edms_backup.plan.extract import PolymorphicTarget, polymorphic_targets
+from edms_backup.plan.source import SourceSchema
+from edms_backup.report import Problem
+
+
+@dataclass(frozen=True)
+class RestoreColumn:
+    """One column of the archive that the target has too."""
+
+    index: int
+    """Makes its names in staging tables, whatever the column is called."""
+    column: Column
+    source: Kind
+    reference: Reference | None
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        return self.column.name
+
+
+@dataclass(frozen=True)
+class ReferredTable:
+    """A table whose rows others refer to: what is needed to find one by its key value."""
+
+    keyed: KeyedTable
+    exported: tuple[str, ...]
+    """Columns that references to it may hold, and those that identify a row."""
+    leaves: tuple[Leaf, ...]
+    """Empty where the table has no key of its own (nothing can refer to its rows)."""
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.keyed.name
+
+
+@dataclass(frozen=True)
+class RestoreTable(ReferredTable):
+    """One table that is restored."""
+
+    columns: tuple[RestoreColumn, ...]
+    early: frozenset[str]
+    """Reference columns that must be resolved before rows can be matched."""
+    surrogate: str | None
+    """The column that gets a new value where the archive's is taken."""
+    deferred: frozenset[str]
+    """Reference columns left empty on insert and patched when all rows are there."""
+    foreign: frozenset[str]
+    """Reference columns whose value the target's own foreign keys check."""
+
+    @property
+    def table(self) -> Table:
+        """The live table."""
+        return self.keyed.table
+
+    @property
+    def policy(self) -> Policy:
+        """What happens to rows that are already there."""
+        return self.keyed.policy
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Columns that find one row of the target: its primary key, else its natural key."""
+        return self.table.primary_key or self.keyed.key
+
+    def named(self, name: str) -> RestoreColumn:
+        """The column called `name`."""
+        return next(column for column in self.columns if column.name == name)
+
+
+@dataclass(frozen=True)
+class RestorePlan:
+    """All of a restore."""
+
+    options: RestoreOptions
+    tables: Mapping[str, RestoreTable]
+    """In the order in which rows are inserted."""
+    matching: tuple[str, ...]
+    """Names of `tables` and `referred` in the order in which rows can be matched."""
+    referred: Mapping[str, ReferredTable]
+    """Tables that are not restored but that references point into."""
+    targets: tuple[PolymorphicTarget, ...]
+    """Where polymorphic references may point, by label."""
+    order: Order
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...]
+
+    def exporting(self, name: str) -> ReferredTable | None:
+        """The table that references to `name` are resolved by."""
+        return self.tables.get(name) or self.referred.get(name)
+
+
+@dataclass(frozen=True)
+class _Drift:
+    problems: list[Problem]
+    warnings: list[str]
+
+    def refuse(self, code: str, table: str, column: str | None, message: str) -> None:
+        self.problems.append(Problem(code, message, table=table, column=column))
+
+
+def merge_keyed(source: SourceSchema, target: Schema, registry: Registry | None) -> Keyed:
+    """The archive's keys and references over the target's live tables, with the operator's policies.
+
+    Raises RegistryError where the operator's registry has another key than the archive was written with.
+    """
+    merged: dict[str, KeyedTable] = {}
+    for name, archived in source.keyed.items():
+        live = target.tables.get(name)
+        if live is None:
+            continue
+        policy = archived.policy
+        rule = registry.tables.get(name) if registry else None
+        if rule is not None:
+            declared = rule.key
+            if declared not in (None, ("*",) if archived.whole_row else archived.key):
+                raise RegistryError(
+                    f"{registry.path if registry else ''}:{rule.line}: the key of {name} is {list(declared or ())} here, "
+                    f"but the archive was written with {list(archived.key)}",
+                    hint="use the registry that the archive was made with, or make a new archive",
+                )
+            policy = rule.policy
+        merged[name] = replace(archived, table=live, policy=policy)
+    return {
+        name: replace(table, references=tuple(r for r in table.references if r.table in merged))
+        for name, table in merged.items()
+    }
+
+
+def plan_restore(
+    source: SourceSchema,
+    target: Schema,
+    rows: Mapping[str, int],
+    selected: tuple[str, ...],
+    options: RestoreOptions,
+    registry: Registry | None,
+    *,
+    deferrable: bool,
+    row_checked: bool,
+) -> RestorePlan:
+    """Plan the restore of `selected` tables with `rows` rows each.
+
+    `deferrable`: the product can check foreign keys at commit where they allow it. `row_checked`: it checks them
+    after each row, so that even a self-reference must be patched. Schema differences that would lose something
+    are in the plan's problems. Raises RegistryError, RestoreRefused.
+    """
+    keyed = merge_keyed(source, target, registry)
+    drift = _Drift([], [])
+    names = [name for name in selected if _present(name, source, target, rows, drift)]
+    live = {name: target.tables[name] for name in names}
+    order = write_order(live, _live_references(live, keyed), lambda table, r: _can_wait(table, r, deferrable))
+    tables = {
+        name: _plan_table(keyed, source, name, order, drift, row_checked=row_checked) for name in order.tables
+    }
+    needed = {r.table for t in tables.values() for c in t.columns if (r := c.reference) is not None}
+    targets = polymorphic_targets(keyed)
+    if any(c.reference and c.reference.kind is ReferenceKind.POLYMORPHIC for t in tables.values() for c in t.columns):
+        needed |= {target.table for target in targets}
+    referred = {
+        name: ReferredTable(keyed[name], _exported(keyed, name), expand_key(keyed, name))
+        for name in sorted(needed - set(tables))
+        if name in keyed
+    }
+    needs = {name: _identity_needs(table, targets) for name, table in tables.items()}
+    matching = identity_order([*tables, *referred], needs)
+    return RestorePlan(
+        options, tables, matching, referred, targets, order, tuple(drift.problems), tuple(drift.warnings)
+    )
+
+
+def _present(
+    name: str, source: SourceSchema, target: Schema, rows: Mapping[str, int], drift: _Drift
+) -> bool:
+    if name in target.tables:
+        return True
+    if rows.get(name):
+        drift.refuse("missing-table", name, None, f"table {name} is not in the target, but the archive has rows of it")
+    else:
+        drift.warnings.append(f"table {name} is not in the target; the archive has no rows of it")
+    return False
+
+
+def _live_references(live: Mapping[str, Table], keyed: Keyed) -> dict[str, tuple[Reference, ...]]:
+    """What orders the writing: the target's own foreign keys, and what the registry declares beside them."""
+    found: dict[str, tuple[Reference, ...]] = {}
+    for name, table in live.items():
+        enforced = {r.columns for r in table.references}
+        declared = [r for r in hard_references(keyed[name].references) if r.columns not in enforced]
+        # A declared reference orders nothing that the database would check; only what it enforces can fail.
+        found[name] = (*table.references, *(r for r in declared if r.enforced))
+    return found
+
+
+def _can_wait(table: Table, reference: Reference, deferrable: bool) -> bool:
+    if deferrable and reference.deferrable:
+        return True
+    return _nullable_columns(table, reference) != ()
+
+
+def _nullable_columns(table: Table, reference: Reference) -> tuple[str, ...]:
+    """Columns that switch the reference off while they are empty."""
+    return tuple(c for c in reference.columns if table.column(c).nullable and c not in table.primary_key)
+
+
+def _plan_table(
+    keyed: Keyed, source: SourceSchema, name: str, order: Order, drift: _Drift, *, row_checked: bool
+) -> RestoreTable:
+    table = keyed[name]
+    archived = source.keyed[name].table
+    columns: list[RestoreColumn] = []
+    for index, column in enumerate(c for c in archived.columns if not c.generated):
+        live = table.table.by_name.get(column.name)
+        if live is None or live.generated:
+            what = "computed by" if live else "not in"
+            drift.refuse("missing-column", name, column.name, f"column {name}.{column.name} is {what} the target")
+            continue
+        columns.append(RestoreColumn(index, live, column.kind, table.resolving.get(column.name)))
+    written = {column.name for column in columns}
+    for column in table.table.columns:
+        if column.name not in written and not (
+            column.nullable or column.has_default or column.generated or column.auto_assigned
+        ):
+            message = f"column {name}.{column.name} of the target is NOT NULL without a default, and not in the archive"
+            drift.refuse("new-column", name, column.name, message)
+    exported = _exported(keyed, name)
+    leaves = () if table.whole_row else expand_key(keyed, name)
+    return RestoreTable(
+        table,
+        exported,
+        leaves,
+        tuple(columns),
+        early=_early(table, exported),
+        surrogate=_surrogate(table),
+        deferred=_deferred(table.table, order, row_checked=row_checked) & written,
+        foreign=frozenset(c for r in table.table.references for c in r.columns),
+    )
+
+
+def _exported(keyed: Keyed, name: str) -> tuple[str, ...]:
+    table = keyed[name]
+    referred = {c for t in keyed.values() for r in t.references if r.table == name for c in r.referred_columns}
+    wanted = {*table.table.primary_key, *referred, *(() if table.table.primary_key else table.key)}
+    return tuple(c for c in table.table.column_names if c in wanted)
+
+
+def _early(table: KeyedTable, exported: tuple[str, ...]) -> frozenset[str]:
+    columns = {*table.key, *exported}
+    if table.policy.on_conflict is not OnConflict.FAIL:
+        columns |= {c for unique in table.table.uniques if not unique.partial for c in unique.columns}
+    return frozenset(columns & set(table.resolving))
+
+
+def _identity_needs(table: RestoreTable, targets: tuple[PolymorphicTarget, ...]) -> frozenset[str]:
+    needs: set[str] = set()
+    for name in table.early:
+        reference = table.keyed.resolving[name]
+        needs.add(reference.table)
+        if reference.kind is ReferenceKind.POLYMORPHIC:
+            needs |= {target.table for target in targets if target.table != table.name}
+    return frozenset(needs)
+
+
+def _surrogate(table: KeyedTable) -> str | None:
+    surrogate = table.surrogate_key
+    return surrogate[0] if len(surrogate) == 1 and len(table.table.primary_key) == 1 else None
+
+
+def _deferred(table: Table, order: Order, *, row_checked: bool) -> frozenset[str]:
+    columns: set[str] = set()
+    for reference in order.deferred.get(table.name, ()):
+        if reference.table == table.name and not row_checked:
+            continue
+        columns.update(_nullable_columns(table, reference)[:1])
+    return frozenset(columns)

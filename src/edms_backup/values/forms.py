@@ -1,0 +1,173 @@
+"""Single values: between the text or number that a database hands out and the form in an archive."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import re
+import uuid
+from typing import Any
+
+import orjson
+
+DANGLING = "$dangling"
+JSON_TEXT = "$json"
+RAW = "$raw"
+BYTES = "$bytes"
+
+_TIMESTAMP = re.compile(r"(\d{4,6})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
+_NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+class ValueMismatch(ValueError):
+    """A value of the archive that cannot be a value of the target's column."""
+
+
+def float_form(value: float) -> float | str:
+    """A float as a number, or as text where JSON has no number for it."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+
+
+def float_value(form: Any) -> float:
+    """The float of an archive's number or text."""
+    if isinstance(form, bool) or not isinstance(form, int | float | str):
+        raise ValueMismatch("not a number")
+    if isinstance(form, str):
+        if form in _NON_FINITE:
+            return _NON_FINITE[form]
+        try:
+            return float(form)
+        except ValueError:
+            raise ValueMismatch("not a number") from None
+    return float(form)
+
+
+def bytes_form(value: bytes | bytearray | memoryview) -> str:
+    """Bytes as base64 text."""
+    return base64.b64encode(bytes(value)).decode("ascii")
+
+
+def bytes_value(form: Any) -> bytes:
+    """The bytes of base64 text."""
+    if not isinstance(form, str):
+        raise ValueMismatch("not base64 text")
+    try:
+        return base64.b64decode(form, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueMismatch("not base64 text") from None
+
+
+def timestamp_form(text: str) -> str:
+    """`2025-01-31 12:34:56.500000` as `2025-01-31T12:34:56.5`; other text (infinity, BC) stays as it is."""
+    text = text.replace(" ", "T", 1) if text[:1].isdigit() else text
+    head, dot, fraction = text.partition(".")
+    if not dot:
+        return text
+    digits = re.match(r"\d*", fraction)
+    width = digits.end() if digits else 0
+    kept = fraction[:width].rstrip("0")
+    return f"{head}{'.' if kept else ''}{kept}{fraction[width:]}"
+
+
+def timestamptz_form(text: str) -> str:
+    """The server's text of an instant in UTC (`… 12:34:56+00`), with the zone as `+00:00`."""
+    form = timestamp_form(text)
+    head, plus, rest = form.partition("+00")
+    if plus and not rest.startswith(":"):
+        return f"{head}+00:00{rest}"
+    return form
+
+
+def timestamp_text(form: Any, *, zone: bool) -> str:
+    """An archive's timestamp as `YYYY-MM-DD HH:MM:SS[.ffffff]`, with `+00:00` where `zone`.
+
+    Raises ValueMismatch for what has no such text on every product (infinity, BC, other zones).
+    """
+    if not isinstance(form, str):
+        raise ValueMismatch("not a timestamp")
+    match = _TIMESTAMP.fullmatch(form.removesuffix("+00:00"))
+    if match is None:
+        raise ValueMismatch("not a timestamp that this product knows")
+    year, month, day, hour, minute, second, fraction = match.groups()
+    dot = f".{fraction.ljust(6, '0')}" if fraction else ""
+    return f"{year}-{month}-{day} {hour}:{minute}:{second}{dot}{'+00:00' if zone else ''}"
+
+
+def time_form(text: str) -> str:
+    """A time of day without trailing zeros in its fraction."""
+    return text.rstrip("0").rstrip(".") if "." in text and "+" not in text and "-" not in text else text
+
+
+def json_form(text: str) -> Any:
+    """A document's text as it can stand in a line: itself, or tagged where it has line breaks or is `null`."""
+    start = text.strip()
+    mistakable = start == "null" or (start.startswith("{") and f'"{JSON_TEXT}"' in start)
+    if mistakable or "\n" in text or "\r" in text:
+        return {JSON_TEXT: text}
+    return orjson.Fragment(text)
+
+
+def checked_json_form(text: str) -> Any:
+    """`json_form` of text that no server has checked."""
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {JSON_TEXT: text}
+    return json_form(text)
+
+
+def json_text(raw: bytes) -> str:
+    """The document's text, from the raw bytes of its value in a line."""
+    if raw.startswith(b'{"$json":'):
+        tagged = orjson.loads(raw)
+        if len(tagged) == 1 and isinstance(tagged[JSON_TEXT], str):
+            return str(tagged[JSON_TEXT])
+    return raw.decode("utf-8")
+
+
+def uuid_text(form: Any, *, hyphens: bool = True) -> str:
+    """A uuid as 36 characters, or as 32 hex digits."""
+    try:
+        value = uuid.UUID(str(form))
+    except ValueError:
+        raise ValueMismatch("not a uuid") from None
+    return str(value) if hyphens else value.hex
+
+
+def integer_value(form: Any) -> int:
+    """The integer of a number, of true or false, or of a text of digits."""
+    if isinstance(form, int):
+        return int(form)
+    if isinstance(form, float) and form.is_integer():
+        return int(form)
+    if isinstance(form, str) and re.fullmatch(r"-?\d{1,40}", form):
+        return int(form)
+    raise ValueMismatch("not an integer")
+
+
+def boolean_value(form: Any) -> bool:
+    """True or false; 0 and 1 are taken too."""
+    if form in (True, False, 0, 1) and isinstance(form, int):
+        return bool(form)
+    raise ValueMismatch("neither true nor false")
+
+
+def decimal_text(form: Any) -> str:
+    """The digits of a decimal."""
+    if isinstance(form, bool) or not isinstance(form, str | int | float):
+        raise ValueMismatch("not a decimal")
+    return repr(form) if isinstance(form, float) else str(form)
+
+
+def plain_text(form: Any) -> str:
+    """Text; a number or truth value of a column that was of another type in the source is written out."""
+    if isinstance(form, str):
+        return form
+    if isinstance(form, bool):
+        return "true" if form else "false"
+    if isinstance(form, int | float):
+        return repr(form)
+    raise ValueMismatch("not text")

@@ -1,0 +1,127 @@
+"""Whole rows: a database row to a line of an archive, and a line back to its values.
+
+An extracted row is a flat sequence. `RowWriter` knows which positions make which member of the line; `RowReader`
+parses a line into one `Reading` a column.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import orjson
+
+from edms_backup.errors import ArchiveError
+from edms_backup.model import Kind
+from edms_backup.values.forms import DANGLING, json_text
+
+Convert = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class ValueField:
+    """A column that is written as its own value."""
+
+    name: str
+    position: int
+
+
+@dataclass(frozen=True)
+class ReferenceField:
+    """A column that is written as the key value of the row it refers to."""
+
+    name: str
+    raw: int
+    """Position of the column's own value."""
+    found: int
+    """Position of a value that is None where the row referred to does not exist."""
+    leaves: tuple[int, ...]
+
+
+Field = ValueField | ReferenceField
+
+
+class RowWriter:
+    """Turns extracted rows into lines."""
+
+    def __init__(self, fields: Sequence[Field], conversions: Mapping[int, Convert]) -> None:
+        self._fields = tuple(fields)
+        self._conversions = tuple(conversions.items())
+
+    def member_values(self, row: Sequence[Any]) -> dict[str, Any]:
+        """The members of a line, ready for orjson."""
+        values = list(row)
+        for position, convert in self._conversions:
+            if values[position] is not None:
+                values[position] = convert(values[position])
+        members: dict[str, Any] = {}
+        for field in self._fields:
+            if isinstance(field, ValueField):
+                members[field.name] = values[field.position]
+            elif values[field.raw] is None:
+                members[field.name] = None
+            elif values[field.found] is None:
+                members[field.name] = {DANGLING: values[field.raw]}
+            else:
+                members[field.name] = [values[leaf] for leaf in field.leaves]
+        return members
+
+    def lines(self, rows: Iterable[Sequence[Any]]) -> list[bytes]:
+        """One line a row, without line end."""
+        return [orjson.dumps(self.member_values(row)) for row in rows]
+
+
+def key_text(key_value: Sequence[Any]) -> bytes:
+    """The canonical text of a key value: two are equal exactly where their texts are."""
+    return orjson.dumps(key_value)
+
+
+def key_digest(text: bytes) -> str:
+    """128 bits of BLAKE2b over the canonical text, as 32 hex digits: what staging joins on."""
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+def is_key_value(form: Any) -> bool:
+    """Whether a reference column holds the key value of a row that exists."""
+    return isinstance(form, list)
+
+
+def dangling_value(form: Any) -> Any:
+    """The raw value of a dangling reference. Raises ValueError for anything else."""
+    if isinstance(form, dict) and len(form) == 1 and DANGLING in form:
+        return form[DANGLING]
+    raise ValueError("neither a key value nor a dangling reference")
+
+
+class RowReader:
+    """Parses lines of one table. Every line must have exactly the declared members."""
+
+    def __init__(self, table: str, columns: Mapping[str, Kind], references: frozenset[str]) -> None:
+        self._table = table
+        documents = {name for name, kind in columns.items() if kind is Kind.JSON and name not in references}
+        members = [(f"m{i}", msgspec.Raw if name in documents else Any) for i, name in enumerate(columns)]
+        row_type = msgspec.defstruct(
+            "Row", members, rename=dict(zip((m[0] for m in members), columns, strict=True)), forbid_unknown_fields=True
+        )
+        self._names = tuple(columns)
+        self._attributes = tuple(member[0] for member in members)
+        self._documents = tuple(i for i, name in enumerate(columns) if name in documents)
+        self._decode = msgspec.json.Decoder(row_type).decode
+
+    def row(self, line: bytes, number: int) -> list[Any]:
+        """The values of a line in the order of the columns; a JSON document is its text. Raises ArchiveError."""
+        try:
+            row = self._decode(line)
+            values = [getattr(row, attribute) for attribute in self._attributes]
+            for position in self._documents:
+                raw = bytes(values[position])
+                values[position] = None if raw == b"null" else json_text(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, orjson.JSONDecodeError) as error:
+            raise ArchiveError(
+                f"row {number} of table {self._table} cannot be read: {error}",
+                hint="the archive was changed after it was written; use another one",
+            ) from error
+        return values
