@@ -45,7 +45,7 @@ def registry_yaml() -> str:
 
 
 def build(path: Path, rows: Rows, first_id: Mapping[str, int]) -> int:
-    """Write a new database of `rows` and return their number; tables in `first_id` count their ids from there."""
+    """Write a new database and return its number of rows; tables in `first_id` count their ids from there."""
     ids = {
         (table, row.name): first_id[table] + position
         for table, its_rows in rows.items()
@@ -68,11 +68,13 @@ def build(path: Path, rows: Rows, first_id: Mapping[str, int]) -> int:
 def _with_ids(table: str, row: Row, ids: Mapping[tuple[str, Hashable], int]) -> dict[str, Any]:
     written: dict[str, Any] = {"id": ids[table, row.name]} if (table, row.name) in ids else {}
     for column, value in row.values.items():
-        if isinstance(value, To):
-            found = ids[value.table, value.name]
-            value = str(found) if value.as_text else found
-        written[column] = value
+        written[column] = _id(value, ids) if isinstance(value, To) else value
     return written
+
+
+def _id(to: To, ids: Mapping[tuple[str, Hashable], int]) -> int | str:
+    found = ids[to.table, to.name]
+    return str(found) if to.as_text else found
 
 
 def _insert(database: sqlite3.Connection, table: str, values: Mapping[str, Any]) -> None:

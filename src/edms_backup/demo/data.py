@@ -46,7 +46,7 @@ def live_rows() -> dict[str, list[Row]]:
 
 
 def fresh_rows() -> dict[str, list[Row]]:
-    """The same application just installed: every row is also in the live one by its key, with other values."""
+    """The same application just installed; the live one has each of its rows by key, with other values."""
     return {**people("fresh", fresh=True), "system_events": [INSTALLED]}
 
 

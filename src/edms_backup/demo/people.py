@@ -1,4 +1,4 @@
-"""Who works with the demo's EDMS: types, groups, roles, users, and the defaults that every installation gets."""
+"""Who works with the demo's EDMS, and the defaults that every installation gets."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ DEFAULT_GROUPS = ("Administrators", "Readers", "Quality")
 
 
 def made_uuid(installation: str, *names: object) -> str:
-    """The same uuid on every run, and another one on every installation; 32 hex digits, as Django keeps it."""
+    """The same on every run, another one on every installation; 32 hex digits, as Django keeps it."""
     return uuid5(NAMESPACE_DNS, ".".join([installation, *map(str, names)])).hex
 
 
@@ -82,7 +82,7 @@ def people(installation: str, fresh: bool) -> dict[str, list[Row]]:
     return {
         "django_content_type": _content_types(reverse=fresh),
         "auth_group": [Row(g, {"name": g}) for g in (DEFAULT_GROUPS if fresh else GROUPS)],
-        "roles": [_role(installation, fresh, *role) for role in (reversed(roles) if fresh else roles)],
+        "roles": [_role(installation, fresh, role) for role in (reversed(roles) if fresh else roles)],
         "users": _users(installation, fresh),
         "users_groups": [
             Row((user, group), {"user_id": To("users", user), "group_id": To("auth_group", group)})
@@ -100,9 +100,8 @@ def _content_types(reverse: bool) -> list[Row]:
     return [Row(f"{app}.{model}", {"app_label": app, "model": model}) for app, model in split]
 
 
-def _role(
-    installation: str, fresh: bool, name: str, module: str, level: str, inherits_from: str | None
-) -> Row:
+def _role(installation: str, fresh: bool, role: tuple[str, str, str, str | None]) -> Row:
+    name, module, level, inherits_from = role
     values = {
         "uuid": made_uuid(installation, "role", name),
         "name": name,
@@ -120,14 +119,13 @@ def _role(
 def _users(installation: str, fresh: bool) -> list[Row]:
     known = {user[0]: user for user in USERS}
     return [
-        _user(installation, fresh, number, *known[name][:3])
+        _user(installation, fresh, number, known[name])
         for number, name in enumerate(DEFAULT_USERS if fresh else known)
     ]
 
 
-def _user(
-    installation: str, fresh: bool, number: int, username: str, full_name: str, manager: str | None
-) -> Row:
+def _user(installation: str, fresh: bool, number: int, user: tuple[str, str, str | None, str]) -> Row:
+    username, full_name, manager, _ = user
     day = f"2026-02-{number + 1:02d}"
     values = {
         "uuid": made_uuid(installation, "user", username),
