@@ -1,0 +1,39 @@
+"""Problems as people read them: grouped by table and kind, each with key value, column and reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from edms_backup.cli.text import count, key_text, masked, safe, value_text
+from edms_backup.report import Problem
+
+SHOWN = 20
+
+
+def problem_list(
+    problems: Sequence[Problem], total: int, limit: int | None = SHOWN
+) -> Iterator[RenderableType]:
+    """The first problems, and how many more there are."""
+    shown = list(problems if limit is None else problems[:limit])
+    yield Text(f"\n{count(total, 'problem')}:", style="bold red")
+    for (table, code), group in groupby(shown, key=lambda p: (p.table, p.code)):
+        title = f"{safe(table)}: {safe(code)}" if table else safe(code)
+        yield Padding(Text(title, style="bold"), (0, 0, 0, 2), expand=False)
+        for problem in group:
+            yield Padding(_line(problem), (0, 0, 0, 4), expand=False)
+    if total > len(shown):
+        yield Text(f"  … and {total - len(shown):,} more (all that were recorded with --json)", style="dim")
+
+
+def _line(problem: Problem) -> Text:
+    where = [] if problem.key is None else [key_text(problem.key)]
+    if problem.column is not None:
+        value = "" if problem.value is None else f" = {value_text(problem.value)}"
+        where.append(f"{safe(problem.column)}{value}")
+    message = safe(masked(problem.message))
+    return Text(f"{' · '.join(where)}: {message}" if where else message)
