@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -19,32 +22,47 @@ _COLUMNS = (
     ("skipped", "skipped", "skip"),
     ("failed", "failed", "fail"),
     ("deleted", "deleted", "del"),
-    ("resolved", "refs resolved", "refs"),
-    ("dangling", "dangling", "dang"),
-    ("unresolved", "unresolved", "unres"),
+    ("resolved", "refs resolved", ""),
+    ("dangling", "dangling", ""),
+    ("unresolved", "unresolved", ""),
 )
 
 
-def books_table(report: RestoreReport, width: int, every_table: bool = False) -> Table:
-    """One row a table; columns of zeros are left out, tables with nothing in them are one line."""
+_REFERENCES = ("resolved", "dangling", "unresolved")
+
+
+def books_shown(report: RestoreReport, width: int, every_table: bool = False) -> Iterator[RenderableType]:
+    """The table of counts; on a narrow screen the references are one line below it."""
+    narrow = width < NARROW
     fields = [name for name, _, _ in _COLUMNS]
     sums = {name: sum(getattr(books, name) for books in report.tables.values()) for name in fields}
-    columns = [column for column in _COLUMNS if sums[column[0]] or column[0] == "read"]
-    table = new_table(width, "table", [short if width < NARROW else long for _, long, short in columns])
+    columns = [
+        (name, short if narrow else long)
+        for name, long, short in _COLUMNS
+        if (sums[name] and not (narrow and name in _REFERENCES)) or name == "read"
+    ]
+    yield _table(report, new_table(width, "table", [title for _, title in columns]), columns, every_table)
+    if narrow and any(sums[name] for name in _REFERENCES):
+        yield Text(f"references: {', '.join(f'{sums[name]:,} {name}' for name in _REFERENCES if sums[name])}")
+
+
+def _table(report: RestoreReport, table: Table, columns: list[tuple[str, str]], every_table: bool) -> Table:
+    """One row a table; tables with nothing in them are one line."""
 
     def values(books: Books) -> list[int]:
-        return [getattr(books, name) for name, _, _ in columns]
+        return [getattr(books, name) for name, _ in columns]
 
     empty = 0
     for name, books in report.tables.items():
-        if every_table or any(getattr(books, field) for field in fields):
+        if every_table or any(vars(books).values()):
             counted(table, name, values(books), "red" if books.failed or books.unresolved else "")
         else:
             empty += 1
     if empty:
         counted(table, count(empty, "empty table"), [0] * len(columns), "dim")
     table.add_section()
-    counted(table, "total", [sums[name] for name, _, _ in columns], "bold")
+    totals = [sum(column) for column in zip(*map(values, report.tables.values()), strict=True)]
+    counted(table, "total", totals or [0] * len(columns), "bold")
     return table
 
 

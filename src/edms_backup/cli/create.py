@@ -96,8 +96,6 @@ def rendered(report: CreateReport, width: int, every_table: bool = False) -> Ite
     table.add_section()
     counted(table, "total", (report.rows, report.bytes), "bold")
     yield table
-    yield Text(
-        f"\ncreated {safe(report.archive)}: {count(report.rows, 'row')} of {count(len(report.tables), 'table')}, "
-        f"{size(report.bytes)} ({speed(report.rows, report.seconds)})",
-        style="green",
-    )
+    content = f"{count(report.rows, 'row')} of {count(len(report.tables), 'table')}, {size(report.bytes)}"
+    took = speed(report.rows, report.seconds)
+    yield Text(f"\ncreated {safe(report.archive)}: {content} ({took})", style="green")

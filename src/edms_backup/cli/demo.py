@@ -10,7 +10,7 @@ import click
 from rich.padding import Padding
 from rich.text import Text
 
-from edms_backup.cli.books import books_table, closing_sentence
+from edms_backup.cli.books import books_shown, closing_sentence
 from edms_backup.cli.command import Command
 from edms_backup.cli.output import Output
 from edms_backup.cli.problems import problem_list
@@ -95,7 +95,8 @@ class Story:
         """The table where it is new, and the sentence that sums it up."""
         if report.dry_run:
             width = self._screen.people.width - 3
-            self._screen.show(Padding(books_table(report, width), (0, 0, 0, 3), expand=False))
+            for part in books_shown(report, width):
+                self._screen.show(Padding(part, (0, 0, 0, 3), expand=False))
         if report.refused:
             self._screen.show(*problem_list(report.problems, report.problem_count))
         sentence = closing_sentence(report)

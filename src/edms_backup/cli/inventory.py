@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from edms_backup import api
 from edms_backup.cli.command import Command
-from edms_backup.cli.output import PIPED_WIDTH, Output, as_document
+from edms_backup.cli.output import PIPED_WIDTH, Output, as_document, console_for, put
 from edms_backup.cli.session import Session, common_options
 from edms_backup.cli.tables import NARROW, new_table
 from edms_backup.cli.text import count, safe
@@ -74,17 +74,9 @@ def _as_file(report: Inventory, form: str) -> str:
     if form == "json":
         return as_document(report.as_json()) + "\n"
     buffer = io.StringIO()
-    console = Console(
-        file=buffer,
-        markup=False,
-        highlight=False,
-        emoji=False,
-        no_color=True,
-        width=PIPED_WIDTH,
-        force_terminal=False,
-    )
+    console = console_for(buffer, terminal=False)
     for part in rendered(report, PIPED_WIDTH):
-        console.print(part)
+        put(console, part)
     return buffer.getvalue()
 
 
@@ -116,29 +108,36 @@ def _table(report: Inventory, width: int) -> Table:
     piped = width > 1000
     table = new_table(width, "table", ("rows", "tier", "lvl" if narrow else "level"))
     table.add_column("natural key", overflow="fold", no_wrap=piped)
-    table.add_column("from", no_wrap=True)
+    if not narrow:
+        table.add_column("from", no_wrap=True)
     table.add_column("refers to", overflow="fold", no_wrap=piped)
     for entry in report.tables:
-        source = _SHORT_SOURCES.get(entry.key_source, entry.key_source) if narrow else entry.key_source
         table.add_row(
             Text(safe(entry.name), style="red" if entry.problems else ""),
             f"{entry.rows:,}",
             "·" if entry.tier is None else str(entry.tier),
             str(entry.level),
-            _key(entry),
-            Text(safe(source)),
+            *_key(entry, narrow),
             Text(_references(entry), style="dim"),
         )
     return table
 
 
-def _key(entry: InventoryTable) -> Text:
+def _key(entry: InventoryTable, narrow: bool) -> tuple[Text, ...]:
+    """The natural key and where it comes from; in one cell where there is little room."""
+    key = ", ".join(safe(column) for column in entry.natural_key)
     if not entry.natural_key:
-        return Text("none", style="bold red")
-    if entry.natural_key == ("*",):
-        return Text("the whole row")
-    doubt = " (not unique)" if entry.key_unique is False else ""
-    return Text(", ".join(safe(column) for column in entry.natural_key) + doubt, style="red" if doubt else "")
+        text = Text("none", style="bold red")
+    elif entry.natural_key == ("*",):
+        text = Text("the whole row")
+    elif entry.key_unique is False:
+        text = Text(f"{key} (not unique)", style="red")
+    else:
+        text = Text(key)
+    if not narrow:
+        return text, Text(safe(entry.key_source))
+    short = _SHORT_SOURCES.get(entry.key_source, safe(entry.key_source))
+    return (text if short in {"row", "none"} else Text.assemble(text, (f" · {short}", "dim")),)
 
 
 def _references(entry: InventoryTable) -> str:

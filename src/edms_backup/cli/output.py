@@ -1,4 +1,4 @@
-"""Where output goes: the JSON document to stdout, text for people there or to stderr, colours to terminals."""
+"""Where output goes: the JSON document to stdout, text for people there or to stderr."""
 
 from __future__ import annotations
 
@@ -23,12 +23,22 @@ PIPED_WIDTH = 100_000
 _STEERING = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
-def console_for(stream: TextIO) -> Console:
+def console_for(stream: TextIO, terminal: bool | None = None) -> Console:
     """A console that writes plain, unwrapped text unless the stream is a terminal."""
-    console = Console(file=stream, markup=False, highlight=False, emoji=False)
+    console = Console(file=stream, markup=False, highlight=False, emoji=False, force_terminal=terminal)
+    if not console.is_terminal:
+        console.width, console.no_color = PIPED_WIDTH, True
+    return console
+
+
+def put(console: Console, part: RenderableType) -> None:
+    """Print one part, without the blanks that fill up a table's lines where no screen needs them."""
     if console.is_terminal:
-        return console
-    return Console(file=stream, markup=False, highlight=False, emoji=False, no_color=True, width=PIPED_WIDTH)
+        console.print(part)
+        return
+    with console.capture() as captured:
+        console.print(part)
+    console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().split("\n")[:-1]))
 
 
 def as_document(data: Any) -> str:
@@ -64,13 +74,13 @@ class Output:
         """Text for people; not with -q."""
         if self.chatty:
             for part in parts:
-                self.people.print(part)
+                put(self.people, part)
 
     def answer(self, *parts: RenderableType) -> None:
         """The very thing that was asked for, also with -q; with --json it is in the document."""
         if not self.session.as_json:
             for part in parts:
-                self.people.print(part)
+                put(self.people, part)
 
     def bad_news(self, *parts: RenderableType) -> None:
         """Text that also -q lets through, then on stderr."""
@@ -78,7 +88,7 @@ class Output:
             return
         console = self.errors if self.session.quiet else self.people
         for part in parts:
-            console.print(part)
+            put(console, part)
 
     def document(self, make: Callable[[], Any]) -> None:
         """The one JSON document, where --json asks for it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from edms_backup import api
-from edms_backup.cli.books import books_table, closing_sentence
+from edms_backup.cli.books import books_shown, closing_sentence
 from edms_backup.cli.command import Command, separated
 from edms_backup.cli.output import Output
 from edms_backup.cli.problems import SHOWN, problem_list
@@ -89,7 +89,7 @@ def restore(
         report = api.restore(source, archive, options, progress)
     for warning in report.warnings:
         screen.warn(warning)
-    screen.show(books_table(report, screen.people.width, screen.every_detail))
+    screen.show(*books_shown(report, screen.people.width, screen.every_detail))
     if report.refused:
         limit = None if screen.every_detail else SHOWN
         screen.bad_news(*problem_list(report.problems, report.problem_count, limit))
