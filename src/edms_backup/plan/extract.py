@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from edms_backup.errors import UsageError
 from edms_backup.graph.keys import Leaf, expand_key
-from edms_backup.model import Column, Keyed, KeyedTable, Reference, ReferenceKind
+from edms_backup.model import Column, Keyed, KeyedTable, Kind, Reference, ReferenceKind
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class PolymorphicTarget:
     label: str
     table: str
     id_column: str
+    id_kind: Kind
     leaves: tuple[Leaf, ...]
 
 
@@ -55,11 +56,12 @@ class ExtractPlan:
 
 def polymorphic_targets(keyed: Keyed) -> tuple[PolymorphicTarget, ...]:
     """The tables that a polymorphic reference can name: those with a label and one primary key column."""
-    return tuple(
-        PolymorphicTarget(table.label, name, table.table.primary_key[0], expand_key(keyed, name))
-        for name, table in keyed.items()
-        if table.label and len(table.table.primary_key) == 1 and table.key and not table.whole_row
-    )
+    targets = []
+    for name, table in keyed.items():
+        if table.label and len(table.table.primary_key) == 1 and table.key and not table.whole_row:
+            column = table.table.column(table.table.primary_key[0])
+            targets.append(PolymorphicTarget(table.label, name, column.name, column.kind, expand_key(keyed, name)))
+    return tuple(targets)
 
 
 def plan_extract(keyed: Keyed, name: str) -> ExtractPlan:

@@ -1,0 +1,123 @@
+"""Writing what has been decided. Each statement must touch as many rows as the books say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from edms_backup.backends.decide import Action
+from edms_backup.backends.workspace import ACTION, MATCHED, NOT_MATCHED, ROW, Workspace, exported_name
+from edms_backup.errors import RestoreRefused
+from edms_backup.plan.restore import RestoreTable
+from edms_backup.report import Books
+
+
+class Writer:
+    """Writes one table of the target from its *final* rows."""
+
+    def __init__(self, workspace: Workspace, table: RestoreTable) -> None:
+        self._workspace = workspace
+        self._backend = workspace.backend
+        self._table = table
+        self._target = workspace.backend.from_clause(table.table)
+        self._final = workspace.final[table.name]
+
+    def insert(self, books: Books) -> None:
+        """Insert new rows; deferred references stay empty."""
+        if not books.inserted:
+            return
+        columns = [self._table.table.column(name) for name in self._written()]
+        values = [
+            sa.null() if column.name in self._table.deferred else self._value(column.name) for column in columns
+        ]
+        final = self._final
+        query = sa.select(*values).where(final.c[ACTION] == Action.INSERT).order_by(final.c[ROW])
+        result = self._backend.connection.execute(self._backend.insert_from(self._target, columns, query))
+        self._expect(result.rowcount, books.inserted, "inserted")
+
+    def patch(self, books: Books) -> None:
+        """Fill in the deferred references of inserted rows."""
+        if not books.inserted or not self._table.deferred:
+            return
+        final = self._final
+        values = {name: self._value(name) for name in sorted(self._table.deferred)}
+        waiting = sa.or_(*(value.is_not(None) for value in values.values()))
+        where = [self._target.c[name] == self._value(name) for name in self._table.identity]
+        update = sa.update(self._target).values(values).where(final.c[ACTION] == Action.INSERT, waiting, *where)
+        self._backend.connection.execute(update)
+
+    def update(self, books: Books) -> None:
+        """Change rows that are there with other values."""
+        if not books.updated:
+            return
+        fixed = set(self._table.exported) | set(self._table.policy.keep_columns)
+        values = {c.name: self._value(c.name) for c in self._table.columns if c.name not in fixed}
+        where = [self._target.c[name] == self._value(name) for name in self._table.identity]
+        update = sa.update(self._target).values(values).where(self._final.c[ACTION] == Action.UPDATE, *where)
+        result = self._backend.connection.execute(update)
+        self._expect(result.rowcount, books.updated, "updated")
+
+    def count_deletions(self) -> int:
+        """Rows of the target that the archive does not have."""
+        query = sa.select(sa.func.count()).select_from(self._target).where(self._not_in_archive())
+        return int(self._backend.connection.execute(query).scalar() or 0)
+
+    def delete(self, books: Books) -> None:
+        """Delete the rows that the archive does not have."""
+        if not books.deleted:
+            return
+        selves = {c for r in self._table.table.references if r.table == self._table.name for c in r.columns}
+        empty = {c: sa.null() for c in sorted(selves) if self._table.table.column(c).nullable}
+        if empty and self._backend.capabilities.row_checked:
+            self._backend.connection.execute(sa.update(self._target).values(empty).where(self._not_in_archive()))
+        result = self._backend.connection.execute(sa.delete(self._target).where(self._not_in_archive()))
+        self._expect(result.rowcount, books.deleted, "deleted")
+
+    def check_written(self) -> None:
+        """See that the target now holds what was decided: a trigger may have had other ideas."""
+        final, target = self._final, self._target
+        same = [target.c[name] == self._value(name) for name in self._table.identity]
+        differences = [target.c[self._table.identity[0]].is_(None)]
+        for column in self._table.columns:
+            if column.name in self._table.identity:
+                continue
+            theirs = self._backend.comparable(column.column, target.c[column.name])
+            ours = self._backend.comparable(column.column, self._value(column.name))
+            differences.append(theirs.is_distinct_from(ours))
+        # Rows without a key of their own may hold NULL in what identifies them; they were counted when inserted.
+        if not self._table.table.primary_key:
+            return
+        done = final.c[ACTION].in_((Action.INSERT, Action.UPDATE, Action.SAME))
+        query = sa.select(sa.func.count()).select_from(final.outerjoin(target, sa.and_(*same)))
+        wrong = self._backend.connection.execute(query.where(done, sa.or_(*differences))).scalar()
+        if wrong:
+            raise RestoreRefused(
+                f"{wrong} rows of table {self._table.name} are not in the target as they were written",
+                hint="a trigger of the target may change them; disable it for the restore, or restore without the table",
+            )
+
+    def advance_numbers(self) -> None:
+        """Let the application's next insert get a free id."""
+        for column in self._table.table.columns:
+            if column.auto_assigned:
+                self._backend.advance_number(self._table.table, column.name)
+
+    def _not_in_archive(self) -> Any:
+        ids = self._workspace.ids[self._table.name]
+        same = [ids.c[exported_name(self._table, name)] == self._target.c[name] for name in self._table.identity]
+        looked_up = sa.and_(ids.c[ROW].is_(None))
+        return sa.not_(sa.exists().where(sa.or_(ids.c[MATCHED] != NOT_MATCHED, looked_up), *same))
+
+    def _written(self) -> list[str]:
+        return list(dict.fromkeys([*(c.name for c in self._table.columns), *self._table.identity]))
+
+    def _value(self, name: str) -> sa.ColumnClause[Any]:
+        return self._workspace.final_column(self._table, name)
+
+    def _expect(self, rows: int, expected: int, done: str) -> None:
+        if rows != expected:
+            raise RestoreRefused(
+                f"table {self._table.name}: {expected} rows should have been {done}, but the server did so with {rows}",
+                hint="a trigger or a rule of the target may be the reason; nothing was kept",
+            )

@@ -1,0 +1,316 @@
+"""The complete default backend over SQLAlchemy Core, and the points at which a product differs.
+
+A backend is one connection to one database. It never leaves a transaction open by accident: the connection is in
+autocommit mode, and `begin_…`, `commit` and `rollback` are the only places that start or end a transaction.
+Statements are built from names of the live catalogue and quoted by SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from edms_backup.backends.reflect import reflect
+from edms_backup.errors import BackupError, EnvironmentFailed, UsageError
+from edms_backup.model import Column, Kind, Schema, Table
+from edms_backup.values import forms
+
+Convert = Callable[[Any], Any]
+Expression = sa.ColumnElement[Any]
+
+FETCH_ROWS = 2_000
+"""Rows held in memory at a time while reading."""
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a product can do; plans depend on it."""
+
+    deferrable: bool = False
+    """Foreign keys may be checked at commit."""
+    row_checked: bool = True
+    """Foreign keys are checked after each row, not at the end of the statement."""
+
+
+class Backend:
+    """One connection to a database of any product that SQLAlchemy knows."""
+
+    product: ClassVar[str] = "generic"
+    capabilities: ClassVar[Capabilities] = Capabilities()
+
+    def __init__(self, url: sa.URL, *, read_only: bool = False) -> None:
+        self.url = url
+        self.read_only = read_only
+        self.engine = self._engine(url)
+        self._connection: sa.Connection | None = None
+
+    # --- connection ---------------------------------------------------------------------------------------------
+
+    def _engine(self, url: sa.URL) -> sa.Engine:
+        return sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+
+    def prepare_session(self) -> None:
+        """Make the session's text forms independent of server and role settings."""
+
+    @property
+    def connection(self) -> sa.Connection:
+        """The open connection."""
+        assert self._connection is not None, "use the backend as a context manager"
+        return self._connection
+
+    def __enter__(self) -> Self:
+        with self.failures("cannot connect to"):
+            self._connection = self.engine.connect()
+            self.prepare_session()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            try:
+                self._connection.close()
+            except SQLAlchemyError:
+                # The connection is gone; the server has rolled back.
+                self._connection.invalidate()
+        self.engine.dispose()
+
+    @property
+    def place(self) -> str:
+        """The database's address for messages, without its password."""
+        return self.url.set(query={}).render_as_string(hide_password=True)
+
+    @contextmanager
+    def failures(self, doing: str) -> Iterator[None]:
+        """Turn driver errors into EnvironmentFailed: `doing` is what was tried."""
+        try:
+            yield
+        except BackupError:
+            raise
+        except DBAPIError as error:
+            raise EnvironmentFailed(f"{doing} {self.place}: {driver_message(error)}", hint=self.hint_for(error)) from error
+        except SQLAlchemyError as error:
+            raise EnvironmentFailed(f"{doing} {self.place}: {error}") from error
+
+    def hint_for(self, error: DBAPIError) -> str | None:
+        """What to do about a driver error."""
+        text = str(error.orig).lower()
+        if "password" in text or "access denied" in text:
+            return "check the user and the password of --db"
+        if "refused" in text or "could not translate" in text or "can't connect" in text or "timeout" in text:
+            return "check that the server runs and that host and port of --db are right"
+        return None
+
+    # --- transactions -------------------------------------------------------------------------------------------
+
+    def run(self, statement: str) -> None:
+        """Run a fixed statement that has no identifiers in it."""
+        self.connection.exec_driver_sql(statement)
+
+    def begin_snapshot(self, tables: Sequence[Table]) -> None:
+        """Start a read-only transaction in which all of `tables` are seen at one instant."""
+        self.run("BEGIN")
+
+    def begin_rehearsal(self) -> None:
+        """Start the transaction of a dry run: the target is read, only temporary tables are written."""
+        self.run("BEGIN")
+
+    def begin_restore(self, tables: Sequence[Table]) -> None:
+        """Start the transaction of a restore, and keep others from writing to `tables` where the product can."""
+        self.run("BEGIN")
+
+    def check_constraints_now(self) -> None:
+        """Raise now what a deferred constraint would raise at commit."""
+
+    def commit(self) -> None:
+        """End the transaction and keep what it did."""
+        self.run("COMMIT")
+
+    def rollback(self) -> None:
+        """End the transaction and undo what it did."""
+        self.run("ROLLBACK")
+
+    # --- schema -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def schema_name(self) -> str | None:
+        """The schema that qualifies every name."""
+        return self.connection.dialect.default_schema_name
+
+    def reflect(self) -> Schema:
+        """Read the live schema."""
+        with self.failures("cannot read the schema of"):
+            return reflect(self)
+
+    def native_types(self) -> Mapping[tuple[str, str], str]:
+        """The product's own name of the type by (table, column), where SQLAlchemy's is not enough."""
+        return {}
+
+    def left_out_tables(self) -> frozenset[str]:
+        """Catalogue entries that hold no rows of their own (partitions are read through their parent)."""
+        return frozenset()
+
+    def is_auto_assigned(self, column: Mapping[str, Any], native: str, primary_key: tuple[str, ...]) -> bool:
+        """Whether the database hands out the next number for a reflected column."""
+        return bool(column.get("identity")) or column.get("autoincrement") is True
+
+    def kind_of(self, column: Mapping[str, Any], native: str, documents: frozenset[str]) -> Kind:
+        """The family of a reflected column; `documents` are columns that a CHECK keeps to valid JSON."""
+        return generic_kind(column["type"])
+
+    def from_clause(self, table: Table | str, alias: str | None = None) -> sa.FromClause:
+        """A table of the target as a selectable with its columns."""
+        name = table if isinstance(table, str) else table.name
+        columns = [] if isinstance(table, str) else [sa.column(c.name) for c in table.columns]
+        clause = sa.table(name, *columns, schema=self.schema_name)
+        return clause.alias(alias) if alias else clause
+
+    # --- values -------------------------------------------------------------------------------------------------
+
+    def readable(self, column: Column, value: Expression) -> Expression:
+        """What to select so that `form` gets something lossless."""
+        return value
+
+    def form(self, column: Column) -> Convert | None:
+        """From what the driver returns to the archive's form. None: already that form."""
+        return generic_form
+
+    def bound(self, column: Column, source: Kind) -> Convert:
+        """From the archive's form to what the driver binds; raises ValueMismatch."""
+        return generic_bound(column.kind, source)
+
+    def comparable(self, column: Column, value: Expression) -> Expression:
+        """What to compare so that equal means the same archive form."""
+        return self.text(value)
+
+    def text(self, value: Expression) -> Expression:
+        """A value as text."""
+        return sa.cast(value, sa.Text)
+
+    def integer_of_text(self, value: Expression) -> Expression:
+        """The integer that a text holds; NULL or anything for other texts, but no error."""
+        return sa.cast(value, sa.BigInteger)
+
+    def of_kind(self, column: Column, value: Expression) -> Expression:
+        """Text as a value for `column`."""
+        return sa.cast(value, sa.BigInteger) if column.kind is Kind.INTEGER else value
+
+    def new_uuid(self, column: Column) -> Expression | None:
+        """An expression that makes a new uuid for `column`; None where the product or the type has none."""
+        return None
+
+    # --- numbers ------------------------------------------------------------------------------------------------
+
+    def last_number(self, table: Table, column: str) -> int:
+        """The last number that the database handed out for a column; 0 where it is not known."""
+        return 0
+
+    def advance_number(self, table: Table, column: str) -> None:
+        """See that the application's next insert gets a number above all that are there."""
+
+    # --- staging ------------------------------------------------------------------------------------------------
+
+    def nullable_copy(self, table: sa.FromClause) -> sa.FromClause:
+        """A FROM clause that has the columns of `table` with their types, but all nullable."""
+        return table
+
+    def empty_number(self) -> Expression:
+        """NULL with the type of a 64-bit integer."""
+        return sa.cast(sa.null(), sa.BigInteger)
+
+    def load(self, table: sa.TableClause, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows into a staging table."""
+        self.connection.execute(sa.insert(table), list(rows))
+
+    def analyse(self, table: sa.TableClause) -> None:
+        """Tell the planner how large a staging table is."""
+
+    def insert_from(self, target: sa.TableClause, columns: Sequence[Column], query: sa.Select[Any]) -> sa.Insert:
+        """INSERT … SELECT into a table of the target."""
+        return sa.insert(target).from_select([c.name for c in columns], query)
+
+
+def driver_message(error: DBAPIError) -> str:
+    """The driver's own words on one line."""
+    words = error.orig.args[-1] if error.orig is not None and error.orig.args else str(error.orig)
+    return " ".join(str(words).split())
+
+
+def parse_url(text: str) -> sa.URL:
+    """Parse a database URL. Raises UsageError without repeating it: it may hold a password."""
+    try:
+        url = sa.make_url(text)
+        url.get_dialect()
+    except NoSuchModuleError as error:
+        raise UsageError(f"--db names an unknown kind of database: {error}", hint="use sqlite, postgresql or mariadb") from None
+    except (SQLAlchemyError, ValueError):
+        raise UsageError(
+            "--db is no database URL", hint="write it as postgresql://user@host/name, mariadb://… or sqlite:///file"
+        ) from None
+    return url
+
+
+_KINDS: tuple[tuple[type[Any], Kind], ...] = (
+    (sa.Boolean, Kind.BOOLEAN),
+    (sa.Integer, Kind.INTEGER),
+    (sa.Float, Kind.FLOAT),
+    (sa.Numeric, Kind.DECIMAL),
+    (sa.Uuid, Kind.UUID),
+    (sa.JSON, Kind.JSON),
+    (sa.Interval, Kind.INTERVAL),
+    (sa.Date, Kind.DATE),
+    (sa.Time, Kind.TIME),
+    (sa.Enum, Kind.OTHER),
+    (sa.String, Kind.TEXT),
+    (sa.LargeBinary, Kind.BYTES),
+)
+
+
+def generic_kind(type_: Any) -> Kind:
+    """The family of a SQLAlchemy type."""
+    if isinstance(type_, sa.DateTime):
+        return Kind.TIMESTAMP_TZ if type_.timezone else Kind.TIMESTAMP
+    return next((kind for class_, kind in _KINDS if isinstance(type_, class_)), Kind.OTHER)
+
+
+def generic_form(value: Any) -> Any:
+    """The archive's form of whatever Python value a driver returns."""
+    match value:
+        case bool() | int() | str():
+            return value
+        case float():
+            return forms.float_form(value)
+        case decimal.Decimal() | uuid.UUID():
+            return str(value)
+        case bytes() | bytearray() | memoryview():
+            return forms.bytes_form(value)
+        case dt.datetime():
+            return forms.timestamptz_form(value.isoformat()) if value.tzinfo else forms.timestamp_form(value.isoformat())
+        case dt.date() | dt.time():
+            return value.isoformat()
+        case dict() | list():
+            return forms.json_form(json.dumps(value, ensure_ascii=False))
+    return str(value)
+
+
+def generic_bound(kind: Kind, source: Kind) -> Convert:
+    """From the archive's form to text or number, by the target's kind."""
+    by_kind: dict[Kind, Convert] = {
+        Kind.BOOLEAN: forms.boolean_value,
+        Kind.INTEGER: forms.integer_value,
+        Kind.FLOAT: forms.float_value,
+        Kind.DECIMAL: forms.decimal_text,
+        Kind.BYTES: forms.bytes_value,
+        Kind.TIMESTAMP: lambda form: forms.timestamp_text(form, zone=False),
+        Kind.TIMESTAMP_TZ: lambda form: forms.timestamp_text(form, zone=True),
+        Kind.UUID: forms.uuid_text,
+    }
+    return by_kind.get(kind, forms.plain_text)

@@ -1,0 +1,286 @@
+"""Finding what would go wrong, before anything is written. Each check fails the rows that it names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from edms_backup.backends.base import Expression
+from edms_backup.backends.decide import Action
+from edms_backup.backends.joins import KeyJoins
+from edms_backup.backends.references import References
+from edms_backup.backends.staging import shown_row
+from edms_backup.backends.workspace import (
+    ACTION,
+    DIGEST,
+    KEY,
+    MATCHED,
+    NOT_MATCHED,
+    ROW,
+    Workspace,
+    exported_name,
+    text_name,
+    value_name,
+)
+from edms_backup.graph.keys import expand_key
+from edms_backup.model import OnMatch, UniqueKey
+from edms_backup.options import OnUnresolved
+from edms_backup.plan.restore import RestoreTable
+from edms_backup.report import Problem
+
+SHOWN = 10
+"""Problems named per table and kind; the rest is counted."""
+
+Found = Callable[[int, list[Problem]], None]
+"""Told how many rows a check found, and some of them as problems."""
+
+WRITTEN = (Action.INSERT, Action.UPDATE)
+
+
+class Checks:
+    """The checks of one table, reported to `found`."""
+
+    def __init__(self, workspace: Workspace, table: RestoreTable, found: Found) -> None:
+        self._workspace = workspace
+        self._backend = workspace.backend
+        self._table = table
+        self._found = found
+        self._stage = workspace.stage[table.name]
+        self._ids = workspace.ids[table.name]
+        self._final = workspace.final[table.name]
+
+    # --- before matching ----------------------------------------------------------------------------------------
+
+    def duplicate_keys(self) -> int:
+        """Rows of the archive that share a key value; they leave the stage. Returns how many."""
+        if self._table.keyed.whole_row:
+            return 0
+        shared = sa.select(self._stage.c[DIGEST]).group_by(self._stage.c[DIGEST]).having(sa.func.count() > 1)
+        rows = sa.select(self._stage.c[ROW], self._stage.c[KEY]).where(self._stage.c[DIGEST].in_(shared))
+        return self._leave_stage(rows, "duplicate-key", "the archive has several rows with this key")
+
+    # --- after matching -----------------------------------------------------------------------------------------
+
+    def ambiguous_matches(self) -> int:
+        """Rows that match several rows of the target, or share one; they leave the stage. Returns how many."""
+        ids = self._ids
+        several = sa.select(ids.c[ROW]).where(ids.c[ROW].is_not(None)).group_by(ids.c[ROW]).having(sa.func.count() > 1)
+        count = self._leave_stage(self._staged(several), "ambiguous-key", "the target has several rows with this key")
+        identity = [ids.c[exported_name(self._table, name)] for name in self._table.identity]
+        shared = sa.select(*identity).where(ids.c[MATCHED] != NOT_MATCHED, ids.c[ROW].is_not(None))
+        shared = shared.group_by(*identity).having(sa.func.count() > 1)
+        same = shared.subquery("same")
+        pairs = zip(identity, same.columns, strict=True)
+        rows = sa.select(ids.c[ROW]).where(ids.c[ROW].is_not(None), ids.c[MATCHED] != NOT_MATCHED)
+        rows = rows.where(sa.exists().where(*(ours == theirs for ours, theirs in pairs)))
+        message = "another row of the archive is the same row for the target (collation, or a second unique key)"
+        return count + self._leave_stage(self._staged(rows), "ambiguous-key", message)
+
+    def _staged(self, rows: sa.Select[Any]) -> sa.Select[Any]:
+        return sa.select(self._stage.c[ROW], self._stage.c[KEY]).where(self._stage.c[ROW].in_(rows))
+
+    def _leave_stage(self, rows: sa.Select[Any], code: str, what: str) -> int:
+        shown = self._backend.connection.execute(rows.order_by(self._stage.c[ROW]).limit(SHOWN)).all()
+        if not shown:
+            return 0
+        gone = sa.select(rows.subquery("gone").c[ROW])
+        # Through a table of its own: MariaDB does not delete from what it reads.
+        numbers = [row[0] for row in self._backend.connection.execute(gone)]
+        for start in range(0, len(numbers), 500):
+            some = numbers[start : start + 500]
+            for table in (self._stage, self._ids):
+                self._backend.connection.execute(sa.delete(table).where(table.c[ROW].in_(some)))
+        self._found(len(numbers), [self._problem(code, row[1], what) for row in shown])
+        return len(numbers)
+
+    def ambiguous_lookups(self) -> None:
+        """Key values, named by references only, that several rows of the target have."""
+        ids = self._ids
+        shared = sa.select(ids.c[DIGEST]).where(ids.c[DIGEST].is_not(None)).group_by(ids.c[DIGEST])
+        several = list(self._backend.connection.execute(shared.having(sa.func.count() > 1)).scalars())
+        if several:
+            self._backend.connection.execute(sa.delete(ids).where(ids.c[DIGEST].in_(several), ids.c[ROW].is_(None)))
+
+    # --- after deciding -----------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """All checks of decided rows."""
+        self._unresolved()
+        if self._table.policy.on_match is OnMatch.FAIL:
+            self._existing()
+        self._empty()
+        for unique in self._uniques():
+            self._taken(unique)
+            self._shared(unique)
+        for check in self._table.table.checks:
+            self._violated(check.name, check.condition)
+
+    def _unresolved(self) -> None:
+        if self._workspace.plan.options.on_unresolved is not OnUnresolved.FAIL:
+            return
+        for column in self._table.columns:
+            if column.reference is None:
+                continue
+            references = References(self._workspace, self._table, [column])
+            stage = references.stage
+            final = self._final
+            missing = references.is_missing(column)
+            stranger = sa.and_(references.is_dangling(column), references.is_stranger(column))
+            raw = self._backend.text(stage.c[value_name(column)])
+            rows = (
+                sa.select(stage.c[ROW], stage.c[KEY], stage.c[text_name(column)], raw)
+                .select_from(references.clause.join(final, final.c[ROW] == stage.c[ROW]))
+                .where(final.c[ACTION] == Action.FAIL, sa.or_(missing, stranger))
+            )
+            where = column.reference.table
+            self._report(rows, lambda row, name=column.name, table=where: self._unresolved_problem(row, name, table))
+
+    def _unresolved_problem(self, row: Sequence[Any], column: str, table: str) -> Problem:
+        _, key, named, raw = row
+        if named is None:
+            what = f"pointed at nothing in the source; here the value {raw} would point at another row, or is refused"
+            return self._problem("dangling-reference", key, f"{column} {what}", column, raw)
+        value = json.loads(named)
+        what = f"{column} refers to {shown_row(table, value)}, which is in neither the archive nor the target"
+        return self._problem("unresolved-reference", key, what, column, value)
+
+    def _existing(self) -> None:
+        rows = self._rows(self._final.c[ACTION] == Action.FAIL, self._final.c[MATCHED] != NOT_MATCHED)
+        what = "the target has this row with other values, and the registry says on_match: fail"
+        self._report(rows, lambda row: self._problem("row-exists", row[1], what))
+
+    def _empty(self) -> None:
+        for column in self._table.columns:
+            if column.column.nullable:
+                continue
+            value = self._workspace.final_column(self._table, column.name)
+            rows = self._rows(self._final.c[ACTION].in_(WRITTEN), value.is_(None))
+            if column.name == self._table.surrogate:
+                code, what = "id-taken", f"its {column.name} is taken in the target, and no other can be assigned"
+            else:
+                code, what = "null-value", f"{column.name} may not be empty in the target"
+            self._fail(rows, lambda row, c=code, w=what, n=column.name: self._problem(c, row[1], w, n))
+
+    def _uniques(self) -> list[UniqueKey]:
+        table = self._table.table
+        primary = [UniqueKey("primary key", table.primary_key)] if table.primary_key else []
+        written = {column.name for column in self._table.columns} | set(self._table.identity)
+        found = [*primary, *(u for u in table.uniques if not u.partial and set(u.columns) != set(table.primary_key))]
+        return [unique for unique in found if unique.columns and set(unique.columns) <= written]
+
+    def _equal(self, unique: UniqueKey, ours: Callable[[str], Expression], theirs: Callable[[str], Expression]) -> Any:
+        conditions = []
+        for name in unique.columns:
+            same: Any = theirs(name) == ours(name)
+            if unique.nulls_equal and self._table.table.column(name).nullable:
+                same = sa.or_(same, sa.and_(theirs(name).is_(None), ours(name).is_(None)))
+            conditions.append(same)
+        return sa.and_(*conditions)
+
+    def _taken(self, unique: UniqueKey) -> None:
+        """New values of a unique key that another row of the target has."""
+        joins = KeyJoins(self._backend, self._workspace.keyed, self._table.name)
+        target = joins.root
+        leaves = () if self._table.keyed.whole_row else expand_key(self._workspace.keyed, self._table.name)
+        key = [self._backend.text(joins.leaf(target, leaf)) for leaf in leaves]
+        final = self._final
+        same = self._equal(unique, self._final_value, lambda name: target.c[name])
+        own = sa.and_(
+            final.c[MATCHED] != NOT_MATCHED,
+            *(target.c[name] == self._final_value(name) for name in self._table.identity),
+        )
+        values = [self._backend.text(self._final_value(name)) for name in unique.columns]
+        rows = (
+            sa.select(final.c[ROW], self._stage.c[KEY], sa.literal(len(values)), *values, *key)
+            .select_from(joins.clause.join(final, same).join(self._stage, self._stage.c[ROW] == final.c[ROW]))
+            .where(final.c[ACTION].in_(WRITTEN), sa.not_(own))
+        )
+        self._fail(rows, lambda row: self._conflict(unique, row))
+
+    def _conflict(self, unique: UniqueKey, row: Sequence[Any]) -> Problem:
+        values, theirs = list(row[3 : 3 + row[2]]), list(row[3 + row[2] :])
+        pairs = ", ".join(f"{name} = {value}" for name, value in zip(unique.columns, values, strict=True))
+        other = shown_row(self._table.name, theirs)
+        what = f"{pairs} is taken in the target by {other} ({unique.name})"
+        hint = "; registry: on_conflict or keep_columns of this table decide" if self._table.policy.on_conflict else ""
+        return self._problem("unique-conflict", row[1], what + hint, unique.columns[0], values)
+
+    def _shared(self, unique: UniqueKey) -> None:
+        """New values of a unique key that two rows of the archive want."""
+        if set(unique.columns) == {self._table.surrogate}:
+            return
+        final = self._final
+        columns = [self._final_value(name) for name in unique.columns]
+        written = final.c[ACTION].in_(WRITTEN)
+        wanted = sa.select(*(c.label(f"u{i}") for i, c in enumerate(columns))).where(written).group_by(*columns)
+        filled = [] if unique.nulls_equal else [column.is_not(None) for column in columns]
+        shared = wanted.where(*filled).having(sa.func.count() > 1).subquery("shared")
+        same = self._equal(unique, self._final_value, lambda name: shared.c[f"u{unique.columns.index(name)}"])
+        values = [self._backend.text(column) for column in columns]
+        rows = (
+            sa.select(final.c[ROW], self._stage.c[KEY], *values)
+            .select_from(final.join(shared, same).join(self._stage, self._stage.c[ROW] == final.c[ROW]))
+            .where(written)
+        )
+        self._fail(rows, lambda row: self._shared_problem(unique, row))
+
+    def _shared_problem(self, unique: UniqueKey, row: Sequence[Any]) -> Problem:
+        values = list(row[2:])
+        pairs = ", ".join(f"{name} = {value}" for name, value in zip(unique.columns, values, strict=True))
+        what = f"{pairs} is wanted by another row of the archive too ({unique.name})"
+        return self._problem("unique-conflict", row[1], what, unique.columns[0], values)
+
+    def _violated(self, name: str, condition: str) -> None:
+        """Rows that a CHECK constraint of the target refuses; the condition is the server's own text of it."""
+        columns = [c.label(n) for n in self._value_names() for c in [self._final_value(n)]]
+        row = sa.select(self._final.c[ROW], self._final.c[ACTION], *columns).subquery(self._table.name)
+        if not all(column.name in self._value_names() for column in self._table.table.columns):
+            return
+        stage = self._stage.alias("staged")
+        rows = (
+            sa.select(row.c[ROW], stage.c[KEY])
+            .select_from(row.join(stage, stage.c[ROW] == row.c[ROW]))
+            .where(row.c[ACTION].in_(WRITTEN), sa.not_(sa.literal_column(f"({condition})")))
+        )
+        self._fail(rows, lambda found: self._problem("check-violated", found[1], f"violates the check {name}: {condition}"))
+
+    def _value_names(self) -> list[str]:
+        return list(dict.fromkeys([*(c.name for c in self._table.columns), *self._table.identity]))
+
+    # --- shared -------------------------------------------------------------------------------------------------
+
+    def _final_value(self, name: str) -> sa.ColumnClause[Any]:
+        return self._workspace.final_column(self._table, name)
+
+    def _rows(self, *where: Expression) -> sa.Select[Any]:
+        final = self._final
+        joined = final.join(self._stage, self._stage.c[ROW] == final.c[ROW])
+        return sa.select(final.c[ROW], self._stage.c[KEY]).select_from(joined).where(*where)
+
+    def _report(self, rows: sa.Select[Any], describe: Callable[[Sequence[Any]], Problem]) -> bool:
+        shown = self._backend.connection.execute(rows.limit(SHOWN)).all()
+        if not shown:
+            return False
+        counted = rows.subquery("counted")
+        count = self._backend.connection.execute(sa.select(sa.func.count()).select_from(counted)).scalar() or 0
+        self._found(count, [describe(row) for row in shown])
+        return True
+
+    def _fail(self, rows: sa.Select[Any], describe: Callable[[Sequence[Any]], Problem]) -> None:
+        """Report rows, and set their action to fail."""
+        if self._report(rows, describe):
+            numbers = sa.select(rows.subquery("failing").c[ROW])
+            update = sa.update(self._final).values({ACTION: str(Action.FAIL)})
+            self._backend.connection.execute(update.where(self._final.c[ROW].in_(numbers)))
+
+    def _problem(
+        self, code: str, key: str | None, what: str, column: str | None = None, value: Any = None
+    ) -> Problem:
+        key_value = json.loads(key) if key else None
+        row = shown_row(self._table.name, key_value)
+        return Problem(code, f"{row}: {what}", self._table.name, key_value, column, value)
+
+

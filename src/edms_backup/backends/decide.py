@@ -1,0 +1,190 @@
+"""Deciding: each row as it will be, and the one action that it gets."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from edms_backup.backends.base import Expression
+from edms_backup.backends.match import fill_polymorphic
+from edms_backup.backends.references import References
+from edms_backup.backends.workspace import (
+    ACTION,
+    BY_UNIQUE,
+    DIFFERS,
+    HANGING,
+    MATCHED,
+    NOT_MATCHED,
+    RESOLVED,
+    ROW,
+    UNRESOLVED,
+    Workspace,
+    exported_name,
+)
+from edms_backup.model import OnConflict, OnMatch
+from edms_backup.options import Mode, OnUnresolved
+from edms_backup.plan.restore import RestoreTable
+from edms_backup.report import Books
+
+
+class Action(StrEnum):
+    """What happens to a row of the archive."""
+
+    INSERT = "insert"
+    UPDATE = "update"
+    SAME = "same"
+    KEEP = "keep"
+    SKIP = "skip"
+    FAIL = "fail"
+
+
+def decide_rows(workspace: Workspace, table: RestoreTable) -> None:
+    """Fill *final* of a table. All tables must have been matched."""
+    backend, plan = workspace.backend, workspace.plan
+    final, ids = workspace.final[table.name], workspace.ids[table.name].alias("i")
+    backend.connection.execute(sa.delete(final))
+    referring = [column for column in table.columns if column.reference is not None]
+    fill_polymorphic(workspace, table, referring)
+    references = References(workspace, table, referring)
+    stage = references.stage
+    target = backend.from_clause(table.table, "t")
+    matched = ids.c[MATCHED] != NOT_MATCHED
+    found = [target.c[name] == ids.c[exported_name(table, name)] for name in table.identity]
+    clause = references.clause.join(ids, ids.c[ROW] == stage.c[ROW]).outerjoin(target, sa.and_(matched, *found))
+    values = _values(table, references, ids, target)
+    differs = _differs(workspace, table, values, target)
+    missing: list[Expression] = []
+    dangling: list[Expression] = []
+    named: list[Expression] = []
+    for column in referring:
+        named.append(references.is_named(column))
+        missing.append(references.is_missing(column))
+        stranger = sa.and_(references.is_dangling(column), references.is_stranger(column))
+        missing.append(stranger)
+        dangling.append(sa.and_(references.is_dangling(column), sa.not_(references.is_stranger(column))))
+        if plan.options.on_unresolved is OnUnresolved.NULL:
+            values[column.name] = sa.case((stranger, sa.null()), else_=values[column.name])
+    unresolved = _count(missing)
+    action = _action(table, plan.options.mode, plan.options.on_unresolved, ids, unresolved, differs)
+    query = sa.select(
+        stage.c[ROW],
+        action,
+        ids.c[MATCHED],
+        _count(named) - _count([references.is_missing(column) for column in referring]),
+        _count(dangling),
+        unresolved,
+        sa.case((differs, 1), else_=0),
+        *values.values(),
+    ).select_from(clause)
+    backend.connection.execute(sa.insert(final).from_select([column.name for column in final.columns], query))
+    workspace.analyse(final)
+
+
+def _values(
+    table: RestoreTable, references: References, ids: sa.FromClause, target: sa.FromClause
+) -> dict[str, Expression]:
+    """The value that each column of the target will have, in the order of *final*."""
+    values: dict[str, Expression] = {}
+    matched = ids.c[MATCHED] != NOT_MATCHED
+    for column in table.columns:
+        if column.name in table.exported:
+            value: Expression = ids.c[exported_name(table, column.name)]
+        else:
+            value = references.value(column)
+            if column.name in table.policy.keep_columns:
+                value = sa.case((matched, target.c[column.name]), else_=value)
+        values[column.name] = value
+    for name in table.identity:
+        values.setdefault(name, ids.c[exported_name(table, name)])
+    return values
+
+
+def _differs(
+    workspace: Workspace, table: RestoreTable, values: dict[str, Expression], target: sa.FromClause
+) -> Expression:
+    """Whether the target's row would change. Identity columns never do."""
+    differences = []
+    for column in table.columns:
+        if column.name in table.exported:
+            continue
+        theirs = workspace.backend.comparable(column.column, target.c[column.name])
+        ours = workspace.backend.comparable(column.column, values[column.name])
+        differences.append(theirs.is_distinct_from(ours))
+    return sa.or_(*differences) if differences else sa.false()
+
+
+def _count(conditions: list[Expression]) -> Any:
+    """How many conditions hold."""
+    total: Any = sa.literal_column("0")
+    for condition in conditions:
+        total = total + sa.case((condition, 1), else_=0)
+    return total
+
+
+def _action(
+    table: RestoreTable,
+    mode: Mode,
+    on_unresolved: OnUnresolved,
+    ids: sa.FromClause,
+    unresolved: Expression,
+    differs: Expression,
+) -> Expression:
+    cases: list[tuple[Expression, str]] = []
+    if on_unresolved is OnUnresolved.FAIL:
+        cases.append((unresolved > 0, Action.FAIL))
+    elif on_unresolved is OnUnresolved.SKIP:
+        cases.append((unresolved > 0, Action.SKIP))
+    cases.append((ids.c[MATCHED] == NOT_MATCHED, Action.INSERT))
+    if table.keyed.whole_row:
+        # All values are the key: what matches is the same.
+        return _cases(cases, Action.SAME)
+    cases.append((sa.not_(differs), Action.SAME))
+    if table.policy.on_conflict is OnConflict.KEEP:
+        cases.append((ids.c[MATCHED] == BY_UNIQUE, Action.KEEP))
+    if table.policy.on_match is OnMatch.KEEP:
+        return _cases(cases, Action.KEEP)
+    if mode is Mode.INSERT:
+        return _cases(cases, Action.SKIP)
+    return _cases(cases, Action.FAIL if table.policy.on_match is OnMatch.FAIL else Action.UPDATE)
+
+
+def _cases(cases: list[tuple[Expression, str]], otherwise: str) -> Expression:
+    return sa.case(*((condition, sa.literal(str(value))) for condition, value in cases), else_=sa.literal(str(otherwise)))
+
+
+def drop_skipped(workspace: Workspace, table: RestoreTable) -> int:
+    """Take rows that are skipped and will not exist out of *ids*, so that references to them are unresolved too.
+
+    Returns how many there were; the decision then has to be made again.
+    """
+    final, ids = workspace.final[table.name], workspace.ids[table.name]
+    gone = sa.select(final.c[ROW]).where(final.c[ACTION] == Action.SKIP, final.c[MATCHED] == NOT_MATCHED)
+    result = workspace.backend.connection.execute(
+        sa.update(ids).values({"key_digest": None}).where(ids.c[ROW].in_(gone), ids.c["key_digest"].is_not(None))
+    )
+    return result.rowcount
+
+
+_COUNTED = {
+    Action.INSERT: "inserted",
+    Action.UPDATE: "updated",
+    Action.SAME: "unchanged",
+    Action.KEEP: "kept",
+    Action.SKIP: "skipped",
+    Action.FAIL: "failed",
+}
+
+
+def count_actions(workspace: Workspace, table: RestoreTable, books: Books) -> None:
+    """Enter the actions and references of *final* into the books."""
+    final = workspace.final[table.name]
+    sums = [sa.func.coalesce(sa.func.sum(final.c[name]), 0) for name in (RESOLVED, HANGING, UNRESOLVED)]
+    query = sa.select(final.c[ACTION], sa.func.count(), *sums).group_by(final.c[ACTION])
+    for action, rows, resolved, dangling, unresolved in workspace.backend.connection.execute(query):
+        name = _COUNTED[Action(action)]
+        setattr(books, name, getattr(books, name) + int(rows))
+        books.resolved += int(resolved)
+        books.dangling += int(dangling)
+        books.unresolved += int(unresolved)

@@ -1,0 +1,189 @@
+"""Reads a table as lines of an archive: one SELECT, joined along the key paths.
+
+A table with a polymorphic reference is read once for each table that its rows point into, so that no statement
+joins more than it needs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from edms_backup.backends.base import FETCH_ROWS, Backend, Convert, Expression
+from edms_backup.backends.joins import KeyJoins
+from edms_backup.graph.keys import Leaf, expand_key
+from edms_backup.model import Column, Keyed, Kind, Table
+from edms_backup.plan.extract import ExtractPlan, PolymorphicTarget, ReferenceColumn
+from edms_backup.values.rows import Field, ReferenceField, RowWriter, ValueField
+
+
+@dataclass(frozen=True)
+class _Variant:
+    """Rows whose polymorphic references point into these tables (by column; None: into no known one)."""
+
+    targets: Mapping[str, PolymorphicTarget | None]
+    condition: Expression | None
+
+
+class _Selection:
+    """The columns of one SELECT and what becomes of them."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.expressions: list[Expression] = []
+        self.conversions: dict[int, Convert] = {}
+
+    def add(self, column: Column, value: Expression) -> int:
+        """Select a column's value in its lossless form; returns its position."""
+        position = len(self.expressions)
+        convert = self._backend.form(column)
+        if convert is not None:
+            self.conversions[position] = convert
+        self.expressions.append(self._backend.readable(column, value).label(f"v{position}"))
+        return position
+
+    def add_marker(self, value: Expression) -> int:
+        """Select a value only to see whether it is NULL."""
+        position = len(self.expressions)
+        self.expressions.append(value.label(f"v{position}"))
+        return position
+
+
+def extract_lines(backend: Backend, keyed: Keyed, plan: ExtractPlan) -> Iterator[list[bytes]]:
+    """The lines of a table, in batches. The caller holds the snapshot."""
+    with backend.failures(f"cannot read table {plan.name} of"):
+        for variant in _variants(backend, keyed, plan):
+            query, writer = _select(backend, keyed, plan, variant)
+            result = backend.connection.execution_options(stream_results=True, yield_per=FETCH_ROWS).execute(query)
+            for rows in result.partitions(FETCH_ROWS):
+                yield writer.lines(rows)
+
+
+def _select(
+    backend: Backend, keyed: Keyed, plan: ExtractPlan, variant: _Variant
+) -> tuple[sa.Select[Any], RowWriter]:
+    joins = KeyJoins(backend, keyed, plan.name)
+    selection = _Selection(backend)
+    fields: list[Field] = []
+    for column in plan.columns:
+        reference = plan.references.get(column.name)
+        raw = selection.add(column, joins.root.c[column.name])
+        if reference is None:
+            fields.append(ValueField(column.name, raw))
+            continue
+        if reference.targets:
+            target = variant.targets[column.name]
+            found, leaves = _join_polymorphic(backend, joins, column, target)
+        else:
+            found, leaves = _join_reference(joins, reference)
+        marker = selection.add_marker(found)
+        positions = tuple(selection.add(joins.column_of(leaf), value) for leaf, value in leaves)
+        fields.append(ReferenceField(column.name, raw, marker, positions))
+    query = sa.select(*selection.expressions).select_from(joins.clause)
+    if variant.condition is not None:
+        query = query.where(variant.condition)
+    return query, RowWriter(fields, selection.conversions)
+
+
+def _join_reference(joins: KeyJoins, reference: ReferenceColumn) -> tuple[Expression, list[tuple[Leaf, Expression]]]:
+    parent = joins.follow(joins.root, (reference.reference,))
+    found = parent.c[reference.reference.referred_columns[0]]
+    return found, [(leaf, joins.leaf(parent, leaf)) for leaf in reference.leaves]
+
+
+def _join_polymorphic(
+    backend: Backend, joins: KeyJoins, column: Column, target: PolymorphicTarget | None
+) -> tuple[Expression, list[tuple[Leaf, Expression]]]:
+    if target is None:
+        return sa.null(), []
+    raw = joins.root.c[column.name]
+    parent = joins.join(target.table, lambda row: points_to(backend, column, raw, row, target))
+    return parent.c[target.id_column], [(leaf, joins.leaf(parent, leaf)) for leaf in target.leaves]
+
+
+def points_to(
+    backend: Backend, column: Column, raw: Expression, row: sa.FromClause, target: PolymorphicTarget
+) -> Expression:
+    """Whether the id in `raw`, a value of `column`, is that of `row`. Ids in text must match to the digit."""
+    identity = row.c[target.id_column]
+    if column.kind is Kind.INTEGER:
+        return identity == raw
+    if target.id_kind is Kind.INTEGER:
+        return sa.and_(identity == backend.integer_of_text(raw), backend.text(identity) == backend.text(raw))
+    return backend.text(identity) == backend.text(raw)
+
+
+def _variants(backend: Backend, keyed: Keyed, plan: ExtractPlan) -> Iterator[_Variant]:
+    polymorphic = plan.polymorphic
+    if not polymorphic:
+        yield _Variant({}, None)
+        return
+    choices = [_choices(backend, keyed, plan, reference) for reference in polymorphic]
+    for combination in itertools.product(*choices):
+        targets = {reference.column: target for reference, (target, _) in zip(polymorphic, combination, strict=True)}
+        yield _Variant(targets, sa.and_(*(condition for _, condition in combination)))
+
+
+def _choices(
+    backend: Backend, keyed: Keyed, plan: ExtractPlan, reference: ReferenceColumn
+) -> list[tuple[PolymorphicTarget | None, Expression]]:
+    """For each table that the column's rows point into: the condition that picks those rows; last, the rest."""
+    by_label = {target.label: target for target in reference.targets}
+    type_column = backend.from_clause(plan.keyed.table, "t").c[reference.reference.type_column]
+    found: list[tuple[PolymorphicTarget | None, Expression]] = []
+    for type_id, label in _labels(backend, keyed, plan, reference):
+        if label in by_label:
+            found.append((by_label[label], type_column == type_id))
+    known = [condition for _, condition in found]
+    rest = sa.or_(type_column.is_(None), sa.not_(sa.or_(*known))) if known else sa.true()
+    return [*found, (None, rest)]
+
+
+def _labels(
+    backend: Backend, keyed: Keyed, plan: ExtractPlan, reference: ReferenceColumn
+) -> Sequence[tuple[Any, str]]:
+    """The type values that occur, each with its label: the key value of the type's row, joined by dots."""
+    type_reference = plan.keyed.resolving[reference.reference.type_column]
+    joins = KeyJoins(backend, keyed, plan.name)
+    parent = joins.follow(joins.root, (type_reference,))
+    leaves = [backend.text(joins.leaf(parent, leaf)) for leaf in reference.leaves]
+    type_column = joins.root.c[reference.reference.type_column]
+    query = sa.select(type_column, *leaves).select_from(joins.clause).where(type_column.is_not(None)).distinct()
+    rows = backend.connection.execute(query).all()
+    return [(row[0], label_of(row[1:])) for row in rows if None not in row[1:]]
+
+
+def label_of(key_value: Sequence[Any]) -> str:
+    """The label that a type's key value stands for: `documents.document`."""
+    return ".".join(str(part) for part in key_value)
+
+
+def duplicate_keys(backend: Backend, keyed: Keyed, plan: ExtractPlan, limit: int = 5) -> list[tuple[int, list[Any]]]:
+    """Key values that several rows of the source share: how many rows, and the key value as text."""
+    joins = KeyJoins(backend, keyed, plan.name)
+    columns = [plan.keyed.table.column(name) for name in plan.keyed.key]
+    parts = [backend.comparable(column, joins.root.c[column.name]) for column in columns]
+    leaves = expand_key(keyed, plan.name)
+    shown = [sa.func.min(backend.text(joins.leaf(joins.root, leaf))) for leaf in leaves]
+    query = sa.select(sa.func.count(), *shown).select_from(joins.clause)
+    query = query.group_by(*parts).having(sa.func.count() > 1).limit(limit)
+    return [(row[0], list(row[1:])) for row in backend.connection.execute(query)]
+
+
+def is_declared_unique(plan: ExtractPlan) -> bool:
+    """Whether the database itself keeps the natural key unique, so that no query has to look."""
+    table, key = plan.keyed.table, frozenset(plan.keyed.key)
+    if not key or any(table.column(name).nullable for name in key):
+        return False
+    uniques = [frozenset(unique.columns) for unique in table.uniques if not unique.partial]
+    return any(unique <= key for unique in [*uniques, frozenset(table.primary_key)] if unique)
+
+
+def count_rows(backend: Backend, table: Table) -> int:
+    """How many rows a table has."""
+    query = sa.select(sa.func.count()).select_from(backend.from_clause(table))
+    return int(backend.connection.execute(query).scalar() or 0)

@@ -1,0 +1,154 @@
+"""MariaDB (and MySQL): a strict session, binary comparison, and consistent reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+from edms_backup.backends.base import Backend, Capabilities, Convert, Expression, generic_bound, generic_kind
+from edms_backup.model import Column, Kind, Table
+from edms_backup.values import forms
+
+_SESSION = (
+    "SET NAMES utf8mb4",
+    "SET time_zone = '+00:00'",
+    # Strict, so that nothing is cut or rounded; zero dates and an id of 0 are data like any other.
+    "SET sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO'",
+    "SET foreign_key_checks = 1",
+    "SET unique_checks = 1",
+    "SET innodb_lock_wait_timeout = 60",
+    "SET lock_wait_timeout = 60",
+    "SET group_concat_max_len = 1048576",
+)
+
+_PLAIN = {Kind.BOOLEAN, Kind.INTEGER, Kind.TEXT, Kind.BYTES, Kind.JSON}
+
+
+class MariaDB(Backend):
+    """MariaDB through PyMySQL."""
+
+    product: ClassVar[str] = "mariadb"
+    capabilities: ClassVar[Capabilities] = Capabilities(deferrable=False, row_checked=True)
+
+    def _engine(self, url: sa.URL) -> sa.Engine:
+        return sa.create_engine(
+            url.set(drivername=f"{url.get_backend_name()}+pymysql"),
+            isolation_level="AUTOCOMMIT",
+            poolclass=sa.NullPool,
+            connect_args={"connect_timeout": 15, "charset": "utf8mb4", "program_name": "edms-backup"},
+        )
+
+    def prepare_session(self) -> None:
+        for statement in _SESSION:
+            self.run(statement)
+
+    # --- transactions -------------------------------------------------------------------------------------------
+
+    def begin_snapshot(self, tables: Sequence[Table]) -> None:
+        self.run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        self.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+
+    def begin_rehearsal(self) -> None:
+        # In READ COMMITTED an INSERT … SELECT into a temporary table locks no row that it reads.
+        self.run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        self.run("START TRANSACTION READ ONLY")
+
+    def begin_restore(self, tables: Sequence[Table]) -> None:
+        # In REPEATABLE READ the same statements keep others from changing what the restore has matched.
+        self.run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        self.run("START TRANSACTION")
+
+    # --- schema -------------------------------------------------------------------------------------------------
+
+    def native_types(self) -> Mapping[tuple[str, str], str]:
+        query = sa.text(
+            "SELECT table_name, column_name, column_type FROM information_schema.columns WHERE table_schema = DATABASE()"
+        )
+        return {(table, column): type_ for table, column, type_ in self.connection.execute(query)}
+
+    def kind_of(self, column: Mapping[str, Any], native: str, documents: frozenset[str]) -> Kind:
+        if column["name"] in documents:
+            return Kind.JSON
+        if native == "tinyint(1)":
+            return Kind.BOOLEAN
+        if native == "uuid":
+            return Kind.UUID
+        if isinstance(column["type"], mysql.BIT | mysql.SET | mysql.YEAR):
+            return Kind.OTHER
+        return generic_kind(column["type"])
+
+    # --- values -------------------------------------------------------------------------------------------------
+
+    def readable(self, column: Column, value: Expression) -> Expression:
+        if column.native.startswith("float"):
+            # A float prints six digits; as a double it has all of them.
+            return sa.cast(value, mysql.DOUBLE())
+        if column.native.startswith("bit"):
+            return sa.cast(value, mysql.INTEGER(unsigned=True))
+        return value if column.kind in _PLAIN or column.kind is Kind.FLOAT else self.text(value)
+
+    def form(self, column: Column) -> Convert | None:
+        return {
+            Kind.BOOLEAN: _boolean_form,
+            Kind.FLOAT: forms.float_form,
+            Kind.BYTES: forms.bytes_form,
+            Kind.TIME: forms.time_form,
+            Kind.TIMESTAMP: forms.timestamp_form,
+            Kind.JSON: forms.checked_json_form,
+        }.get(column.kind)
+
+    def bound(self, column: Column, source: Kind) -> Convert:
+        if column.kind is Kind.BOOLEAN:
+            return forms.integer_value
+        if column.native.startswith("bit"):
+            return forms.integer_value
+        if source is Kind.UUID and column.kind is Kind.TEXT:
+            return lambda form: forms.uuid_text(form, hyphens="32" not in column.native)
+        if column.kind is Kind.TIMESTAMP and source in (Kind.TIMESTAMP, Kind.TIMESTAMP_TZ):
+            return _timestamp_value
+        return generic_bound(column.kind, source)
+
+    def comparable(self, column: Column, value: Expression) -> Expression:
+        # Collations call texts equal that differ in case, accents or trailing blanks.
+        if column.kind in (Kind.INTEGER, Kind.BOOLEAN, Kind.TIMESTAMP, Kind.DATE, Kind.FLOAT, Kind.BYTES):
+            return value
+        return sa.cast(value, mysql.BINARY())
+
+    def text(self, value: Expression) -> Expression:
+        return sa.cast(value, mysql.CHAR(charset="utf8mb4"))
+
+    def integer_of_text(self, value: Expression) -> Expression:
+        return sa.cast(value, mysql.INTEGER())
+
+    def of_kind(self, column: Column, value: Expression) -> Expression:
+        return sa.cast(value, mysql.INTEGER()) if column.kind is Kind.INTEGER else value
+
+    # --- numbers ------------------------------------------------------------------------------------------------
+
+    def last_number(self, table: Table, column: str) -> int:
+        query = sa.text(
+            "SELECT auto_increment - 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = :name"
+        )
+        return int(self.connection.execute(query, {"name": table.name}).scalar() or 0)
+
+    # --- staging ------------------------------------------------------------------------------------------------
+
+    def nullable_copy(self, table: sa.FromClause) -> sa.FromClause:
+        # A plain SELECT would hand on NOT NULL; the inner side of an outer join cannot.
+        one = sa.select(sa.literal(1).label("one")).subquery("nothing")
+        return one.outerjoin(table, sa.false())
+
+    def empty_number(self) -> Expression:
+        # CAST(NULL AS SIGNED) would make a column of two digits.
+        return sa.func.nullif(sa.literal_column("9223372036854775807"), 0)
+
+
+def _boolean_form(value: Any) -> Any:
+    return bool(value) if value in (0, 1) else value
+
+
+def _timestamp_value(form: Any) -> str:
+    return forms.timestamp_text(form, zone=False)

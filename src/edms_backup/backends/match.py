@@ -1,0 +1,278 @@
+"""Matching: which row of the target each staged row is, and which ids the new ones get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from edms_backup.backends.base import Backend, Expression
+from edms_backup.backends.joins import KeyJoins
+from edms_backup.backends.references import References
+from edms_backup.backends.workspace import (
+    BY_KEY,
+    BY_UNIQUE,
+    DIGEST,
+    ID,
+    LABEL,
+    MATCHED,
+    NOT_MATCHED,
+    ROW,
+    Workspace,
+    digest_name,
+    exported_name,
+    is_polymorphic,
+    label_name,
+    text_name,
+    value_name,
+)
+from edms_backup.model import Kind, OnConflict
+from edms_backup.options import Ids
+from edms_backup.plan.restore import ReferredTable, RestoreColumn, RestoreTable
+
+LOOKUP_ROWS = 5_000
+"""Key values looked up in the target at a time."""
+
+_OCCURRENCE = "occurrence"
+_PRESENT = "present"
+
+
+def match_rows(workspace: Workspace, table: RestoreTable) -> None:
+    """Fill *ids* of a table: each staged row with its row of the target, or with the ids it will have."""
+    fill_polymorphic(workspace, table, [column for column in table.columns if column.name in table.early])
+    _match_by_key(workspace, table)
+    if table.policy.on_conflict is not OnConflict.FAIL:
+        _match_by_unique(workspace, table)
+    if table.surrogate is not None:
+        _assign_ids(workspace, table, table.surrogate)
+    workspace.analyse(workspace.ids[table.name])
+
+
+def _early(table: RestoreTable) -> list[RestoreColumn]:
+    return [column for column in table.columns if column.name in table.early]
+
+
+def _match_by_key(workspace: Workspace, table: RestoreTable) -> None:
+    backend = workspace.backend
+    references = References(workspace, table, _early(table))
+    stage = references.stage
+    target = _target_rows(backend, table)
+    same = [_same(backend, table, references, name, target) for name in table.keyed.key]
+    if table.keyed.whole_row:
+        # Equal rows are told apart by counting them on both sides.
+        counted = sa.select(stage.c[ROW], _occurrence([stage.c[DIGEST]])).subquery("counted")
+        references.clause = references.clause.join(counted, counted.c[ROW] == stage.c[ROW])
+        same.append(target.c[_OCCURRENCE] == counted.c[_OCCURRENCE])
+    clause = references.clause.outerjoin(target, sa.and_(*same))
+    present = target.c[_PRESENT].is_not(None)
+    values: list[Expression] = []
+    for name in table.exported:
+        fresh: Expression
+        if name == table.surrogate:
+            fresh, clause = _free_id(workspace, table, name, stage, clause)
+        else:
+            column = _column(table, name)
+            fresh = references.value(column) if column else sa.null()
+        values.append(sa.case((present, target.c[name]), else_=fresh))
+    query = sa.select(stage.c[ROW], stage.c[DIGEST], sa.case((present, BY_KEY), else_=NOT_MATCHED), *values)
+    ids = workspace.ids[table.name]
+    backend.connection.execute(
+        sa.insert(ids).from_select([column.name for column in ids.columns], query.select_from(clause))
+    )
+
+
+def _column(table: RestoreTable, name: str) -> RestoreColumn | None:
+    return next((column for column in table.columns if column.name == name), None)
+
+
+def _target_rows(backend: Backend, table: RestoreTable) -> sa.NamedFromClause:
+    """The target's rows with a marker that they are there, and their occurrence where whole rows are matched."""
+    rows = backend.from_clause(table.table, "t")
+    wanted = dict.fromkeys([*table.keyed.key, *table.exported])
+    columns: list[Any] = [rows.c[name] for name in wanted]
+    columns.append(sa.literal_column("1").label(_PRESENT))
+    if table.keyed.whole_row:
+        key = [backend.comparable(table.table.column(name), rows.c[name]) for name in table.keyed.key]
+        columns.append(_occurrence(key))
+    return sa.select(*columns).subquery("present")
+
+
+def _occurrence(partition: list[Any]) -> sa.Label[int]:
+    return sa.func.row_number().over(partition_by=partition, order_by=partition[0]).label(_OCCURRENCE)
+
+
+def _same(
+    backend: Backend, table: RestoreTable, references: References, name: str, target: sa.FromClause
+) -> Expression:
+    """Whether a key column has the same value on both sides; NULL is the same as NULL."""
+    column = table.named(name)
+    theirs, ours = target.c[name], references.value(column)
+    if table.keyed.whole_row:
+        theirs, ours = backend.comparable(column.column, theirs), backend.comparable(column.column, ours)
+    if not column.column.nullable:
+        return theirs == ours
+    both_null = sa.and_(theirs.is_(None), ours.is_(None))
+    if column.name in table.early:
+        both_null = sa.and_(both_null, sa.not_(references.is_named(column)))
+    return sa.or_(theirs == ours, both_null)
+
+
+def _free_id(
+    workspace: Workspace, table: RestoreTable, name: str, stage: sa.FromClause, clause: sa.FromClause
+) -> tuple[Expression, sa.FromClause]:
+    """The archive's id where it is free and ids are to be preserved; else NULL: one is assigned later."""
+    column = _column(table, name)
+    if column is None or workspace.plan.options.ids is Ids.ASSIGN and _assignable(workspace, table, name):
+        return sa.null(), clause
+    taken = workspace.backend.from_clause(table.table, "taken")
+    staged = stage.c[value_name(column)]
+    clause = clause.outerjoin(taken, taken.c[name] == staged)
+    return sa.case((taken.c[name].is_(None), staged)), clause
+
+
+def _assignable(workspace: Workspace, table: RestoreTable, name: str) -> bool:
+    column = table.table.column(name)
+    return column.kind is Kind.INTEGER or workspace.backend.new_uuid(column) is not None
+
+
+def _match_by_unique(workspace: Workspace, table: RestoreTable) -> None:
+    """Take a row of the target that holds another unique value of a new row for that row, as the policy says."""
+    backend = workspace.backend
+    ids = workspace.ids[table.name]
+    for unique in table.table.uniques:
+        columns = [_column(table, name) for name in unique.columns]
+        if unique.partial or not columns or set(unique.columns) == set(table.keyed.key):
+            continue
+        references = References(workspace, table, _early(table))
+        stage, target = references.stage, backend.from_clause(table.table, "t")
+        same = [target.c[c.name] == references.value(c) for c in columns if c is not None]
+        if len(same) < len(columns):
+            continue
+        pending, other = ids.alias("i"), ids.alias("o")
+        clause = references.clause.join(pending, pending.c[ROW] == stage.c[ROW]).join(target, sa.and_(*same))
+        theirs = [other.c[exported_name(table, name)] == target.c[name] for name in table.identity]
+        free = sa.not_(sa.exists().where(other.c[MATCHED] != NOT_MATCHED, *theirs))
+        found = (
+            sa.select(stage.c[ROW], *(target.c[name].label(exported_name(table, name)) for name in table.exported))
+            .select_from(clause)
+            .where(pending.c[MATCHED] == NOT_MATCHED, free)
+            .distinct()
+            .subquery("found")
+        )
+        taken = {exported_name(table, name): found.c[exported_name(table, name)] for name in table.exported}
+        update = sa.update(ids).values({MATCHED: BY_UNIQUE, **taken}).where(ids.c[ROW] == found.c[ROW])
+        backend.connection.execute(update)
+
+
+def _assign_ids(workspace: Workspace, table: RestoreTable, name: str) -> None:
+    """Give a new id to each new row that has none yet, above all that are or were in use."""
+    backend, ids = workspace.backend, workspace.ids[table.name]
+    slot = exported_name(table, name)
+    column = table.table.column(name)
+    waiting = sa.and_(ids.c[slot].is_(None), ids.c[MATCHED] == NOT_MATCHED)
+    if column.kind is not Kind.INTEGER:
+        fresh = backend.new_uuid(column)
+        if fresh is not None:
+            backend.connection.execute(sa.update(ids).values({slot: fresh}).where(waiting))
+        return
+    target = backend.from_clause(table.table)
+    highest = [
+        backend.last_number(table.table, name),
+        backend.connection.execute(sa.select(sa.func.max(target.c[name]))).scalar() or 0,
+        backend.connection.execute(sa.select(sa.func.max(ids.c[slot]))).scalar() or 0,
+    ]
+    number = sa.func.row_number().over(order_by=ids.c[ROW])
+    numbered = sa.select(ids.c[ROW], number.label("number")).where(waiting).subquery("numbered")
+    backend.connection.execute(
+        sa.update(ids).values({slot: numbered.c.number + max(highest)}).where(ids.c[ROW] == numbered.c[ROW])
+    )
+
+
+# --- rows that only the target has ------------------------------------------------------------------------------
+
+
+def look_up_missing(workspace: Workspace, table: ReferredTable) -> None:
+    """Find in the target the rows that references name and the archive does not hold; add them to *ids*."""
+    lookup = workspace.lookup.get(table.name)
+    if lookup is None:
+        return
+    found = False
+    for digest_and_text in _missing_keys(workspace, table):
+        backend = workspace.backend
+        joins = KeyJoins(backend, workspace.keyed, table.name)
+        columns = [joins.column_of(leaf) for leaf in table.leaves]
+        rows = []
+        for digest, text in digest_and_text:
+            row: dict[str, Any] = dict.fromkeys((c.name for c in lookup.columns))
+            row[DIGEST] = digest
+            for i, (column, form) in enumerate(zip(columns, orjson.loads(text), strict=False)):
+                row[f"v{i}"] = None if form is None else backend.bound(column, column.kind)(form)
+            rows.append(row)
+        backend.load(lookup, rows)
+        found = True
+    if found:
+        workspace.analyse(lookup)
+        _add_found(workspace, table, lookup)
+        workspace.analyse(workspace.ids[table.name])
+
+
+def _missing_keys(workspace: Workspace, table: ReferredTable) -> Iterator[list[tuple[str, str]]]:
+    ids, lookup = workspace.ids[table.name], workspace.lookup[table.name]
+    labels = [target.label for target in workspace.plan.targets if target.table == table.name]
+    for child in workspace.plan.tables.values():
+        stage = workspace.stage[child.name]
+        for column in child.columns:
+            if column.reference is None or (column.reference.table != table.name and not is_polymorphic(column)):
+                continue
+            digest = stage.c[digest_name(column)]
+            query = (
+                sa.select(digest, sa.func.min(stage.c[text_name(column)]))
+                .where(digest.is_not(None))
+                .where(sa.not_(sa.exists().where(ids.c[DIGEST] == digest)))
+                .where(sa.not_(sa.exists().where(lookup.c[DIGEST] == digest)))
+                .group_by(digest)
+                .limit(LOOKUP_ROWS)
+            )
+            if is_polymorphic(column):
+                query = query.where(stage.c[label_name(column)].in_(labels))
+            while rows := workspace.backend.connection.execute(query).all():
+                yield [(row[0], row[1]) for row in rows]
+
+
+def _add_found(workspace: Workspace, table: ReferredTable, lookup: sa.TableClause) -> None:
+    joins = KeyJoins(workspace.backend, workspace.keyed, table.name)
+    same = []
+    for i, leaf in enumerate(table.leaves):
+        theirs, ours = joins.leaf(joins.root, leaf), lookup.c[f"v{i}"]
+        same.append(sa.or_(theirs == ours, sa.and_(theirs.is_(None), ours.is_(None))))
+    ids = workspace.ids[table.name]
+    values = [joins.root.c[name] for name in table.exported]
+    query = sa.select(sa.null(), lookup.c[DIGEST], sa.literal_column(str(BY_KEY)), *values)
+    query = query.select_from(joins.clause.join(lookup, sa.and_(*same)))
+    workspace.backend.connection.execute(
+        sa.insert(ids).from_select([column.name for column in ids.columns], query)
+    )
+
+
+def fill_polymorphic(workspace: Workspace, table: RestoreTable, columns: list[RestoreColumn]) -> None:
+    """Add to *poly* the ids that polymorphic references of `columns` name."""
+    backend, stage, poly = workspace.backend, workspace.stage[table.name], workspace.poly
+    for column in columns:
+        if not is_polymorphic(column):
+            continue
+        for target in workspace.plan.targets:
+            exporting = workspace.plan.exporting(target.table)
+            if exporting is None:
+                continue
+            ids = workspace.ids[target.table]
+            label, digest = stage.c[label_name(column)], stage.c[digest_name(column)]
+            known = sa.exists().where(poly.c[LABEL] == target.label, poly.c[DIGEST] == digest)
+            query = (
+                sa.select(sa.literal(target.label), digest, backend.text(ids.c[exported_name(exporting, target.id_column)]))
+                .select_from(stage.join(ids, ids.c[DIGEST] == digest))
+                .where(label == target.label, sa.not_(known))
+                .distinct()
+            )
+            backend.connection.execute(sa.insert(poly).from_select([LABEL, DIGEST, ID], query))

@@ -1,0 +1,215 @@
+"""PostgreSQL: the server writes the text of all but the simplest types, and locks keep a snapshot whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from edms_backup.backends.base import Backend, Capabilities, Convert, Expression, generic_kind
+from edms_backup.model import Column, Kind, Table
+from edms_backup.values import forms
+
+_SESSION = (
+    "SET TIME ZONE 'UTC'",
+    "SET datestyle = 'ISO, YMD'",
+    "SET intervalstyle = 'postgres'",
+    "SET extra_float_digits = 1",
+    "SET bytea_output = 'hex'",
+    "SET xmloption = 'content'",
+    "SET client_encoding = 'UTF8'",
+    "SET row_security = off",
+    "SET statement_timeout = 0",
+    "SET idle_in_transaction_session_timeout = 0",
+    "SET lock_timeout = '60s'",
+)
+
+_PLAIN = {Kind.BOOLEAN, Kind.INTEGER, Kind.FLOAT, Kind.TEXT, Kind.BYTES}
+"""Kinds that psycopg returns without loss; all others leave as the server's own text."""
+
+_EXACT = {Kind.BOOLEAN, Kind.INTEGER, Kind.BYTES, Kind.UUID, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ}
+"""Kinds whose equality means the same text."""
+
+_FORMS: dict[Kind, Convert] = {
+    Kind.FLOAT: forms.float_form,
+    Kind.BYTES: forms.bytes_form,
+    Kind.TIMESTAMP: forms.timestamp_form,
+    Kind.TIMESTAMP_TZ: forms.timestamptz_form,
+    Kind.JSON: forms.json_form,
+}
+
+
+class LockTables(sa.Executable, sa.ClauseElement):
+    """`LOCK TABLE a, b IN … MODE`."""
+
+    inherit_cache = False
+
+    def __init__(self, tables: Sequence[sa.FromClause], mode: str) -> None:
+        self.tables = tables
+        self.mode = mode
+
+
+@compiles(LockTables)
+def _lock_tables(element: LockTables, compiler: SQLCompiler, **options: Any) -> str:
+    names = ", ".join(compiler.process(table, asfrom=True, **options) for table in element.tables)
+    return f"LOCK TABLE {names} IN {element.mode} MODE"
+
+
+class OverridingInsert(sa.Insert):
+    """An INSERT that may write `GENERATED ALWAYS` identity columns."""
+
+    inherit_cache = False
+
+
+@compiles(OverridingInsert)
+def _overriding_insert(element: OverridingInsert, compiler: SQLCompiler, **options: Any) -> str:
+    statement = compiler.visit_insert(element, **options)
+    head, select, rest = statement.partition("SELECT")
+    return f"{head}OVERRIDING SYSTEM VALUE {select}{rest}"
+
+
+class PostgreSQL(Backend):
+    """PostgreSQL through psycopg 3."""
+
+    product: ClassVar[str] = "postgresql"
+    capabilities: ClassVar[Capabilities] = Capabilities(deferrable=True, row_checked=False)
+
+    def _engine(self, url: sa.URL) -> sa.Engine:
+        return sa.create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            isolation_level="AUTOCOMMIT",
+            poolclass=sa.NullPool,
+            connect_args={"connect_timeout": 15, "application_name": "edms-backup"},
+        )
+
+    def prepare_session(self) -> None:
+        for statement in _SESSION:
+            self.run(statement)
+        # Every table is named with its schema; the path only finds operators of types that live there.
+        quoted = self.connection.dialect.identifier_preparer.quote(str(self.schema_name))
+        self.connection.execute(sa.select(sa.func.set_config("search_path", f"pg_catalog, {quoted}", False)))
+
+    # --- transactions -------------------------------------------------------------------------------------------
+
+    def begin_snapshot(self, tables: Sequence[Table]) -> None:
+        self.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        # TRUNCATE and ALTER of others are seen as an empty table unless the snapshot follows the locks.
+        self._lock(tables, "ACCESS SHARE")
+
+    def begin_rehearsal(self) -> None:
+        self.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def begin_restore(self, tables: Sequence[Table]) -> None:
+        self.run("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        self._lock(tables, "SHARE ROW EXCLUSIVE")
+        self.run("SET CONSTRAINTS ALL DEFERRED")
+
+    def _lock(self, tables: Sequence[Table], mode: str) -> None:
+        if tables:
+            self.connection.execute(LockTables([self.from_clause(table.name) for table in tables], mode))
+
+    def check_constraints_now(self) -> None:
+        self.run("SET CONSTRAINTS ALL IMMEDIATE")
+
+    # --- schema -------------------------------------------------------------------------------------------------
+
+    def left_out_tables(self) -> frozenset[str]:
+        query = sa.text(
+            "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE c.relispartition AND n.nspname = :schema"
+        )
+        return frozenset(self.connection.execute(query, {"schema": self.schema_name}).scalars())
+
+    def is_auto_assigned(self, column: Mapping[str, Any], native: str, primary_key: tuple[str, ...]) -> bool:
+        return bool(column.get("identity")) or str(column.get("default") or "").startswith("nextval(")
+
+    def kind_of(self, column: Mapping[str, Any], native: str, documents: frozenset[str]) -> Kind:
+        kind = generic_kind(column["type"])
+        odd = isinstance(column["type"], postgresql.MONEY | postgresql.BIT | postgresql.CITEXT | postgresql.OID)
+        return Kind.OTHER if odd or isinstance(column["type"], postgresql.DOMAIN) else kind
+
+    # --- values -------------------------------------------------------------------------------------------------
+
+    def readable(self, column: Column, value: Expression) -> Expression:
+        return value if column.kind in _PLAIN else self.text(value)
+
+    def form(self, column: Column) -> Convert | None:
+        return _FORMS.get(column.kind)
+
+    def bound(self, column: Column, source: Kind) -> Convert:
+        if column.kind in (Kind.TIMESTAMP, Kind.TIMESTAMP_TZ):
+            # The server reads its own text again, infinity and BC included.
+            return forms.plain_text
+        return super().bound(column, source)
+
+    def comparable(self, column: Column, value: Expression) -> Expression:
+        return value if column.kind in _EXACT else self.text(value)
+
+    def integer_of_text(self, value: Expression) -> Expression:
+        text = self.text(value)
+        return sa.case((text.regexp_match(r"^-?[0-9]{1,18}$"), sa.cast(text, sa.BigInteger)))
+
+    def of_kind(self, column: Column, value: Expression) -> Expression:
+        if column.kind is Kind.UUID:
+            return sa.cast(value, sa.Uuid)
+        return super().of_kind(column, value)
+
+    def new_uuid(self, column: Column) -> Expression | None:
+        return sa.func.gen_random_uuid() if column.kind is Kind.UUID else None
+
+    # --- numbers ------------------------------------------------------------------------------------------------
+
+    def _sequence(self, table: Table, column: str) -> str | None:
+        """The name of the sequence behind a column, ready to be cast to regclass."""
+        preparer = self.connection.dialect.identifier_preparer
+        name = f"{preparer.quote(str(self.schema_name))}.{preparer.quote(table.name)}"
+        query = sa.select(sa.func.pg_get_serial_sequence(name, column))
+        return self.connection.execute(query).scalar()
+
+    def last_number(self, table: Table, column: str) -> int:
+        sequence = self._sequence(table, column)
+        if sequence is None:
+            return 0
+        regclass = sa.cast(sa.literal(sequence), postgresql.REGCLASS)
+        return self.connection.execute(sa.select(sa.func.pg_sequence_last_value(regclass))).scalar() or 0
+
+    def advance_number(self, table: Table, column: str) -> None:
+        sequence = self._sequence(table, column)
+        if sequence is None:
+            return
+        highest = self.connection.execute(sa.select(sa.func.max(self.from_clause(table).c[column]))).scalar()
+        if highest is not None and highest > self.last_number(table, column):
+            self.connection.execute(sa.select(sa.func.setval(sa.cast(sa.literal(sequence), postgresql.REGCLASS), highest)))
+
+    # --- staging ------------------------------------------------------------------------------------------------
+
+    def load(self, table: sa.TableClause, rows: Sequence[Mapping[str, Any]]) -> None:
+        # COPY takes the text of every type, without a cast and without a round trip a row.
+        names = [column.name for column in table.columns]
+        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+            sql.Identifier("pg_temp", table.name), sql.SQL(", ").join(sql.Identifier(name) for name in names)
+        )
+        driver = self.connection.connection.driver_connection
+        assert driver is not None
+        try:
+            with driver.cursor() as cursor, cursor.copy(statement) as copy:
+                for row in rows:
+                    copy.write_row([row.get(name) for name in names])
+        except psycopg.Error as error:
+            raise DBAPIError(None, None, error) from error
+
+    def analyse(self, table: sa.TableClause) -> None:
+        self.connection.exec_driver_sql(f"ANALYZE {self.connection.dialect.identifier_preparer.format_table(table)}")
+
+    def insert_from(self, target: sa.TableClause, columns: Sequence[Column], query: sa.Select[Any]) -> sa.Insert:
+        kind = OverridingInsert if any(column.identity_always for column in columns) else sa.Insert
+        return kind(target).from_select([column.name for column in columns], query)
+
+

@@ -1,0 +1,111 @@
+"""Resolves the references of staged rows: joins from a stage to the ids of the rows they name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from edms_backup.backends.base import Expression
+from edms_backup.backends.extract import points_to
+from edms_backup.backends.workspace import (
+    DIGEST,
+    ID,
+    LABEL,
+    ROW,
+    Workspace,
+    digest_name,
+    exported_name,
+    is_polymorphic,
+    label_name,
+    value_name,
+)
+from edms_backup.plan.restore import RestoreColumn, RestoreTable
+
+
+class References:
+    """The resolved values of some reference columns of a stage, and whether each was found."""
+
+    def __init__(self, workspace: Workspace, table: RestoreTable, columns: Iterable[RestoreColumn]) -> None:
+        self._workspace = workspace
+        self._backend = workspace.backend
+        self._table = table
+        self.stage = workspace.stage[table.name].alias("s")
+        self.clause: sa.FromClause = self.stage
+        self._found: dict[str, tuple[Expression, Expression]] = {}
+        for column in columns:
+            self._found[column.name] = self._join(column)
+
+    def _join(self, column: RestoreColumn) -> tuple[Expression, Expression]:
+        """The value that the reference resolves to, and an expression that is NULL where it was not found."""
+        assert column.reference is not None
+        digest = self.stage.c[digest_name(column)]
+        if is_polymorphic(column):
+            ids = self._workspace.poly.alias(f"r{column.index}")
+            on = sa.and_(ids.c[LABEL] == self.stage.c[label_name(column)], ids.c[DIGEST] == digest)
+            self.clause = self.clause.outerjoin(ids, on)
+            return self._backend.of_kind(column.column, ids.c[ID]), ids.c[DIGEST]
+        name = column.reference.table
+        parent = self._workspace.plan.exporting(name)
+        if parent is None or name not in self._workspace.ids:
+            return sa.null(), sa.null()
+        ids = self._workspace.ids[name].alias(f"r{column.index}")
+        self.clause = self.clause.outerjoin(ids, ids.c[DIGEST] == digest)
+        referred = column.reference.referred_columns[column.reference.columns.index(column.name)]
+        return ids.c[exported_name(parent, referred)], ids.c[DIGEST]
+
+    def value(self, column: RestoreColumn) -> Expression:
+        """The value for the target: resolved, or the raw one of a dangling reference, or NULL."""
+        staged = self.stage.c[value_name(column)]
+        if column.reference is None or column.name not in self._found:
+            return staged
+        resolved, _ = self._found[column.name]
+        return sa.case((self.is_named(column), resolved), else_=staged)
+
+    def is_named(self, column: RestoreColumn) -> Expression:
+        """The archive names the row by its key value."""
+        return self.stage.c[digest_name(column)].is_not(None)
+
+    def is_missing(self, column: RestoreColumn) -> Expression:
+        """The archive names a row that is in neither the archive nor the target."""
+        return sa.and_(self.is_named(column), self._found[column.name][1].is_(None))
+
+    def is_dangling(self, column: RestoreColumn) -> Expression:
+        """The row that it points to did not exist in the source either."""
+        return sa.and_(sa.not_(self.is_named(column)), self.stage.c[value_name(column)].is_not(None))
+
+    def is_stranger(self, column: RestoreColumn) -> Expression:
+        """The raw value of a dangling reference now is the id of another row, or the target refuses it."""
+        if column.name in self._table.foreign:
+            return sa.true()
+        raw = self.stage.c[value_name(column)]
+        if not is_polymorphic(column):
+            assert column.reference is not None
+            index = column.reference.columns.index(column.name)
+            return self._taken(column.reference.table, column.reference.referred_columns[index], raw)
+        label = self.stage.c[label_name(column)]
+        taken = []
+        for target in self._workspace.plan.targets:
+            if target.label not in self._workspace.dangling_labels.get((self._table.name, column.name), ()):
+                continue
+            row = self._backend.from_clause(self._workspace.keyed[target.table].table, f"o{len(taken)}")
+            there = sa.exists().where(points_to(self._backend, column.column, raw, row, target))
+            coming = self._coming(target.table, target.id_column, self._backend.text(raw), text=True)
+            taken.append(sa.and_(label == target.label, sa.or_(there, coming)))
+        return sa.or_(*taken) if taken else sa.false()
+
+    def _taken(self, name: str, referred: str, raw: Expression) -> Expression:
+        if name not in self._workspace.keyed:
+            return sa.false()
+        row = self._backend.from_clause(self._workspace.keyed[name].table, "o")
+        return sa.or_(sa.exists().where(row.c[referred] == raw), self._coming(name, referred, raw))
+
+    def _coming(self, name: str, referred: str, raw: Expression, *, text: bool = False) -> Expression:
+        """Whether a row that the restore inserts gets this value."""
+        exporting = self._workspace.plan.tables.get(name)
+        if exporting is None:
+            return sa.false()
+        ids = self._workspace.ids[name].alias("n")
+        value: Expression = ids.c[exported_name(exporting, referred)]
+        value = self._backend.text(value) if text else value
+        return sa.exists().where(value == raw, ids.c[ROW].is_not(None))

@@ -1,0 +1,131 @@
+"""Reads a live schema through SQLAlchemy's inspector into the model."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import TableKey
+from sqlalchemy.exc import SAWarning
+
+from edms_backup.model import Check, Column, Reference, Schema, Table, UniqueKey
+
+if TYPE_CHECKING:
+    from edms_backup.backends.base import Backend
+
+_JSON_CHECK = re.compile(r"""json_valid\(\s*[`"\[]?(?P<column>[^`"\])]+)[`"\]]?\s*\)""", re.IGNORECASE)
+
+
+def reflect(backend: Backend) -> Schema:
+    """All tables of the default schema."""
+    inspector = sa.inspect(backend.connection)
+    with warnings.catch_warnings():
+        # Types and expression indexes that SQLAlchemy has no class for: `native_types` and `partial` cover them.
+        warnings.simplefilter("ignore", SAWarning)
+        schema = backend.schema_name
+        columns = inspector.get_multi_columns(schema=schema)
+        primary = inspector.get_multi_pk_constraint(schema=schema)
+        foreign = inspector.get_multi_foreign_keys(schema=schema)
+        constraints = inspector.get_multi_unique_constraints(schema=schema)
+        indexes = inspector.get_multi_indexes(schema=schema)
+        checks = inspector.get_multi_check_constraints(schema=schema)
+    native = backend.native_types()
+    hidden = backend.left_out_tables()
+    tables: dict[str, Table] = {}
+    for key in sorted(columns, key=lambda k: k[1]):
+        name = key[1]
+        if name in hidden:
+            continue
+        found = tuple(
+            Check(check.get("name") or "", check["sqltext"]) for check in checks.get(key, ()) if check.get("sqltext")
+        )
+        primary_key = tuple(primary[key]["constrained_columns"]) if key in primary else ()
+        tables[name] = Table(
+            name=name,
+            columns=_columns(backend, columns[key], name, native, found, primary_key),
+            primary_key=primary_key,
+            references=_references(foreign.get(key, ()), schema, primary),
+            uniques=_uniques(constraints.get(key, ()), indexes.get(key, ())),
+            checks=found,
+        )
+    version = ".".join(str(part) for part in backend.connection.dialect.server_version_info or ())
+    return Schema(backend.product, version, tables)
+
+
+def _columns(
+    backend: Backend,
+    columns: Any,
+    table: str,
+    native: Mapping[tuple[str, str], str],
+    checks: tuple[Check, ...],
+    primary_key: tuple[str, ...],
+) -> tuple[Column, ...]:
+    documents = frozenset(
+        match["column"] for check in checks if (match := _JSON_CHECK.search(check.condition)) is not None
+    )
+    result = []
+    for column in columns:
+        name = column["name"]
+        type_name = native.get((table, name)) or _type_name(column["type"], backend)
+        identity = column.get("identity") or {}
+        result.append(
+            Column(
+                name=name,
+                kind=backend.kind_of(column, type_name, documents),
+                native=type_name,
+                nullable=bool(column["nullable"]),
+                has_default=column.get("default") is not None or bool(identity),
+                generated=column.get("computed") is not None,
+                identity_always=bool(identity.get("always")),
+                auto_assigned=backend.is_auto_assigned(column, type_name, primary_key),
+            )
+        )
+    return tuple(result)
+
+
+def _type_name(type_: Any, backend: Backend) -> str:
+    try:
+        return str(type_.compile(dialect=backend.engine.dialect)).lower()
+    except sa.exc.CompileError:
+        return "unknown"
+
+
+def _references(foreign: Any, schema: str | None, primary: Mapping[TableKey, Any]) -> tuple[Reference, ...]:
+    result = []
+    for key in foreign:
+        if key.get("referred_schema") not in (None, schema):
+            continue
+        columns = tuple(key["constrained_columns"])
+        referred = tuple(key["referred_columns"])
+        if not referred:
+            # SQLite's `REFERENCES parent` means its primary key.
+            parent = (schema, key["referred_table"])
+            referred = tuple(primary[parent]["constrained_columns"]) if parent in primary else ()
+        options = key.get("options") or {}
+        deferrable = bool(options.get("deferrable"))
+        result.append(Reference(columns, key["referred_table"], referred, deferrable=deferrable))
+    return tuple(sorted(result, key=lambda r: (r.columns, r.table)))
+
+
+def _uniques(constraints: Any, indexes: Any) -> tuple[UniqueKey, ...]:
+    found: dict[tuple[str, ...], UniqueKey] = {}
+    for constraint in constraints:
+        columns = tuple(constraint["column_names"])
+        options = constraint.get("dialect_options") or {}
+        nulls_equal = bool(options.get("postgresql_nulls_not_distinct"))
+        found[columns] = UniqueKey(constraint.get("name") or "", columns, nulls_equal=nulls_equal)
+    for index in indexes:
+        if not index["unique"]:
+            continue
+        names = index["column_names"]
+        options = index.get("dialect_options") or {}
+        partial = None in names or any(option.endswith("_where") for option in options)
+        columns = tuple(name for name in names if name is not None)
+        if partial or columns not in found:
+            slot = (*columns, str(index["name"])) if partial else columns
+            nulls_equal = bool(options.get("postgresql_nulls_not_distinct"))
+            found[slot] = UniqueKey(str(index["name"]), columns, partial, nulls_equal)
+    return tuple(sorted(found.values(), key=lambda u: (u.partial, u.columns, u.name)))

@@ -1,0 +1,222 @@
+"""SQLite: any column can hold any value, so each value decides how it is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+
+from edms_backup.backends.base import Backend, Capabilities, Convert, Expression, generic_bound
+from edms_backup.errors import EnvironmentFailed
+from edms_backup.model import Column, Kind, Table
+from edms_backup.values import forms
+
+_DECLARED: tuple[tuple[str, Kind], ...] = (
+    ("bool", Kind.BOOLEAN),
+    ("json", Kind.JSON),
+    ("datetime", Kind.TIMESTAMP),
+    ("timestamp", Kind.TIMESTAMP),
+    ("date", Kind.DATE),
+    ("time", Kind.TIME),
+    ("int", Kind.INTEGER),
+    ("char", Kind.TEXT),
+    ("clob", Kind.TEXT),
+    ("text", Kind.TEXT),
+    ("uuid", Kind.TEXT),
+    ("blob", Kind.BYTES),
+    ("real", Kind.FLOAT),
+    ("floa", Kind.FLOAT),
+    ("doub", Kind.FLOAT),
+    ("dec", Kind.DECIMAL),
+    ("num", Kind.DECIMAL),
+)
+"""What a word in the declared type says, the first that is found."""
+
+_DJANGO_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.(?!000000)\d{6})?")
+
+
+class SQLite(Backend):
+    """SQLite through Python's own driver."""
+
+    product: ClassVar[str] = "sqlite"
+    capabilities: ClassVar[Capabilities] = Capabilities(deferrable=True, row_checked=False)
+
+    def _engine(self, url: sa.URL) -> sa.Engine:
+        path = url.database
+        if not path or path == ":memory:":
+            raise EnvironmentFailed("an SQLite database in memory has nothing to back up", hint="name a file: sqlite:///file")
+        if not Path(path).is_file():
+            raise EnvironmentFailed(f"there is no database file {path}", hint="check the path after sqlite:///")
+        mode = "ro" if self.read_only else "rw"
+        uri = sa.URL.create("sqlite", database=f"{Path(path).absolute().as_uri()}", query={"mode": mode, "uri": "true"})
+        return sa.create_engine(
+            uri, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool, connect_args={"timeout": 60, "check_same_thread": False}
+        )
+
+    @property
+    def place(self) -> str:
+        return f"sqlite:///{self.url.database}"
+
+    def prepare_session(self) -> None:
+        self.run("PRAGMA foreign_keys = ON")
+        self.run("PRAGMA temp_store = FILE")
+        self.run("SELECT count(*) FROM sqlite_master")
+
+    # --- transactions -------------------------------------------------------------------------------------------
+
+    def begin_snapshot(self, tables: Sequence[Table]) -> None:
+        self.run("BEGIN")
+        # The snapshot starts with the first read, not with BEGIN.
+        self.run("SELECT count(*) FROM sqlite_master")
+
+    def begin_restore(self, tables: Sequence[Table]) -> None:
+        self.run("BEGIN IMMEDIATE")
+        self.run("PRAGMA defer_foreign_keys = ON")
+
+    def check_constraints_now(self) -> None:
+        self.run("PRAGMA defer_foreign_keys = OFF")
+
+    # --- schema -------------------------------------------------------------------------------------------------
+
+    def native_types(self) -> Mapping[tuple[str, str], str]:
+        query = sa.text("SELECT m.name, c.name, c.type FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'")
+        return {(table, column): type_.lower() for table, column, type_ in self.connection.execute(query)}
+
+    def is_auto_assigned(self, column: Mapping[str, Any], native: str, primary_key: tuple[str, ...]) -> bool:
+        return native == "integer" and primary_key == (column["name"],)
+
+    def kind_of(self, column: Mapping[str, Any], native: str, documents: frozenset[str]) -> Kind:
+        if column["name"] in documents:
+            return Kind.JSON
+        return next((kind for word, kind in _DECLARED if word in native), Kind.OTHER)
+
+    # --- values -------------------------------------------------------------------------------------------------
+
+    def form(self, column: Column) -> Convert | None:
+        return _FORMS[column.kind]
+
+    def bound(self, column: Column, source: Kind) -> Convert:
+        return _Bound(column, source)
+
+    def comparable(self, column: Column, value: Expression) -> Expression:
+        # NOCASE and RTRIM columns would hide a change; a blob never equals a text.
+        return sa.collate(value, "BINARY")
+
+    def integer_of_text(self, value: Expression) -> Expression:
+        return sa.cast(value, sa.Integer)
+
+    def new_uuid(self, column: Column) -> Expression | None:
+        return None
+
+    # --- numbers ------------------------------------------------------------------------------------------------
+
+    def last_number(self, table: Table, column: str) -> int:
+        has_sequence = sa.text("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'")
+        if self.connection.execute(has_sequence).scalar() is None:
+            return 0
+        query = sa.text("SELECT seq FROM main.sqlite_sequence WHERE name = :name")
+        return int(self.connection.execute(query, {"name": table.name}).scalar() or 0)
+
+
+def _boolean(value: Any) -> Any:
+    return bool(value) if type(value) is int and value in (0, 1) else _tagged(value)
+
+
+def _number(value: Any) -> Any:
+    if type(value) is int:
+        return value
+    return _tagged(value)
+
+
+def _float(value: Any) -> Any:
+    return forms.float_form(value) if type(value) is float else _tagged(value)
+
+
+def _decimal(value: Any) -> Any:
+    if type(value) in (int, float):
+        return repr(value)
+    return _tagged(value)
+
+
+def _text(value: Any) -> Any:
+    return value if type(value) is str else _tagged(value)
+
+
+def _bytes(value: Any) -> Any:
+    return forms.bytes_form(value) if type(value) is bytes else _tagged(value)
+
+
+def _timestamp(value: Any) -> Any:
+    if type(value) is str and _DJANGO_TIMESTAMP.fullmatch(value):
+        return forms.timestamp_form(value)
+    return _tagged(value)
+
+
+def _json(value: Any) -> Any:
+    return forms.checked_json_form(value) if type(value) is str else {forms.JSON_TEXT: _tagged(value)}
+
+
+def _any(value: Any) -> Any:
+    if type(value) in (int, str):
+        return value
+    return forms.float_form(value) if type(value) is float and forms.float_form(value) is value else _tagged(value)
+
+
+def _tagged(value: Any) -> dict[str, Any]:
+    """A value that its column's kind does not expect, marked so that it comes back as it is."""
+    if type(value) is bytes:
+        return {forms.BYTES: forms.bytes_form(value)}
+    return {forms.RAW: forms.float_form(value) if type(value) is float else value}
+
+
+_FORMS: dict[Kind, Convert] = {
+    Kind.BOOLEAN: _boolean,
+    Kind.INTEGER: _number,
+    Kind.FLOAT: _float,
+    Kind.DECIMAL: _decimal,
+    Kind.TEXT: _text,
+    Kind.BYTES: _bytes,
+    Kind.DATE: _text,
+    Kind.TIME: _text,
+    Kind.TIMESTAMP: _timestamp,
+    Kind.JSON: _json,
+    Kind.OTHER: _any,
+}
+
+
+class _Bound:
+    """From the archive's form to what SQLite stores in a column."""
+
+    def __init__(self, column: Column, source: Kind) -> None:
+        self._column = column
+        self._short_uuid = source is Kind.UUID and "32" in column.native
+        self._plain = {
+            Kind.DATE: forms.plain_text,
+            Kind.DECIMAL: _decimal_value,
+            Kind.OTHER: lambda form: form,
+        }.get(column.kind) or generic_bound(column.kind, source)
+
+    def __call__(self, form: Any) -> Any:
+        if isinstance(form, dict):
+            return _untagged(form)
+        if self._short_uuid:
+            return forms.uuid_text(form, hyphens=False)
+        return self._plain(form)
+
+
+def _decimal_value(form: Any) -> Any:
+    text = forms.decimal_text(form)
+    return int(text) if text.lstrip("-").isdigit() and len(text) < 19 else text
+
+
+def _untagged(form: dict[str, Any]) -> Any:
+    if len(form) == 1:
+        ((tag, value),) = form.items()
+        if tag == forms.BYTES:
+            return forms.bytes_value(value)
+        if tag == forms.RAW and (value is None or isinstance(value, int | float | str)):
+            return forms.float_value(value) if value in ("NaN", "Infinity", "-Infinity") else value
+    raise forms.ValueMismatch("not a value")

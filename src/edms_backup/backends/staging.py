@@ -1,0 +1,163 @@
+"""Brings the rows of an archive into the target's temporary tables, in the target's types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy.exc import DBAPIError
+
+from edms_backup.backends.base import driver_message
+from edms_backup.backends.extract import label_of
+from edms_backup.backends.workspace import (
+    DIGEST,
+    KEY,
+    ROW,
+    Workspace,
+    digest_name,
+    is_polymorphic,
+    label_name,
+    text_name,
+    value_name,
+)
+from edms_backup.errors import ArchiveError
+from edms_backup.plan.restore import RestoreColumn, RestoreTable
+from edms_backup.plan.source import LineFormat
+from edms_backup.report import Problem
+from edms_backup.values.forms import ValueMismatch
+from edms_backup.values.rows import dangling_value, is_key_value, key_digest, key_text
+
+BATCH_ROWS = 2_000
+
+Refuse = Callable[[Problem], None]
+
+
+class StageWriter:
+    """Stages the lines of one table. `refuse` is told of each row that the target's types cannot hold."""
+
+    def __init__(self, workspace: Workspace, table: RestoreTable, lines: LineFormat, refuse: Refuse) -> None:
+        self._workspace = workspace
+        self._backend = workspace.backend
+        self._table = table
+        self._lines = lines
+        self._refuse = refuse
+        self._stage = workspace.stage[table.name]
+        positions = {name: position for position, name in enumerate(lines.columns)}
+        self._positions = positions
+        self._columns = [
+            (column, positions[column.name], self._backend.bound(column.column, column.source))
+            for column in table.columns
+        ]
+        self._rows: list[dict[str, Any]] = []
+        self.read = 0
+        """Rows of the archive seen so far."""
+        self.refused = 0
+
+    def add(self, lines: Sequence[bytes]) -> None:
+        """Stage some lines. Raises ArchiveError for a line that cannot be read."""
+        for line in lines:
+            self.read += 1
+            values = self._lines.values(line, self.read)
+            row = self._row(values)
+            if row is not None:
+                self._rows.append(row)
+        if len(self._rows) >= BATCH_ROWS:
+            self._flush()
+
+    def finish(self) -> None:
+        """Stage what is left."""
+        self._flush()
+        self._workspace.analyse(self._stage)
+
+    def _row(self, values: Sequence[Any]) -> dict[str, Any] | None:
+        key = self._lines.key_value(values)
+        text = key_text(key)
+        row: dict[str, Any] = {ROW: self.read, DIGEST: key_digest(text), KEY: None}
+        if not self._table.keyed.whole_row:
+            row[KEY] = text.decode()
+        for column, position, bound in self._columns:
+            form = values[position]
+            if form is None:
+                continue
+            try:
+                if column.reference is None:
+                    row[value_name(column)] = bound(form)
+                else:
+                    self._refer(row, column, form, values, bound)
+            except (ValueMismatch, OverflowError) as error:
+                message = f"{self._shown(key)}: {column.name} = {shown_value(form)} is {error}"
+                self._report(message, key, column.name, form)
+                return None
+        return row
+
+    def _refer(
+        self, row: dict[str, Any], column: RestoreColumn, form: Any, values: Sequence[Any], bound: Callable[[Any], Any]
+    ) -> None:
+        if is_polymorphic(column):
+            assert column.reference is not None
+            type_key = values[self._positions[column.reference.type_column]]
+            row[label_name(column)] = label_of(type_key) if is_key_value(type_key) else None
+        if is_key_value(form):
+            text = key_text(form)
+            row[digest_name(column)] = key_digest(text)
+            row[text_name(column)] = text.decode()
+            return
+        try:
+            row[value_name(column)] = bound(dangling_value(form))
+            if is_polymorphic(column) and row[label_name(column)] is not None:
+                slot = (self._table.name, column.name)
+                self._workspace.dangling_labels.setdefault(slot, set()).add(row[label_name(column)])
+        except ValueError as error:
+            if isinstance(error, ValueMismatch):
+                raise
+            raise ArchiveError(
+                f"row {self.read} of table {self._table.name} cannot be read: {column.name} is {error}",
+                hint="the archive was changed after it was written; use another one",
+            ) from error
+
+    def _flush(self) -> None:
+        rows, self._rows = self._rows, []
+        if not rows:
+            return
+        if not self._try(rows):
+            # One of them does not fit the target's types: find it, and name it.
+            for row in rows:
+                self._try([row], name=True)
+
+    def _try(self, rows: list[dict[str, Any]], *, name: bool = False) -> bool:
+        backend = self._backend
+        complete = [{c.name: row.get(c.name) for c in self._stage.columns} for row in rows]
+        backend.run("SAVEPOINT staging")
+        try:
+            backend.load(self._stage, complete)
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise
+            backend.run("ROLLBACK TO SAVEPOINT staging")
+            if name:
+                key = json.loads(rows[0][KEY]) if rows[0][KEY] else None
+                message = f"{self._shown(key)}: the target cannot hold the row: {driver_message(error)}"
+                self._report(message, key, None, None)
+            return False
+        backend.run("RELEASE SAVEPOINT staging")
+        return True
+
+    def _shown(self, key: Sequence[Any] | None) -> str:
+        return shown_row(self._table.name, None if self._table.keyed.whole_row else key)
+
+    def _report(self, message: str, key: Sequence[Any] | None, column: str | None, value: Any) -> None:
+        self.refused += 1
+        self._refuse(Problem("value-does-not-fit", message, self._table.name, list(key or ()), column, value))
+
+
+def shown_row(table: str, key: Sequence[Any] | None) -> str:
+    """A row as messages name it: `users ["author01"]`."""
+    return f"{table} {shown_value(list(key))}" if key else f"a row of {table}"
+
+
+def shown_value(value: Any) -> str:
+    """A value as messages show it: JSON, cut when long."""
+    text = value if isinstance(value, orjson.Fragment) else json.dumps(value, ensure_ascii=False, default=str)
+    return str(text) if len(str(text)) <= 120 else f"{str(text)[:117]}…"

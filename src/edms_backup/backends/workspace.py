@@ -1,0 +1,161 @@
+"""The temporary tables of a restore, made before its transaction begins: MariaDB commits at some DDL.
+
+For each table of the plan there are three, and one more where rows are looked up by key value:
+
+- *stage*: the rows of the archive, in the target's types; for each reference its key value and that value's digest
+- *ids*: for each staged row the target's row or the new ids it gets; children resolve their references here
+- *final*: each row as it will be, and its action
+- *lookup*: key values that the archive does not have, to be found in the target
+- *poly* (one for all): the ids that polymorphic references resolve to, by label and digest
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from edms_backup.backends.base import Backend
+from edms_backup.backends.joins import KeyJoins
+from edms_backup.model import Keyed, Kind, ReferenceKind
+from edms_backup.plan.restore import ReferredTable, RestoreColumn, RestorePlan, RestoreTable
+
+PREFIX = "edms_backup_"
+
+LONGEST_KEY = 1_000_000
+"""Characters of a key value's text; MariaDB makes a TEXT of a length that no VARCHAR has."""
+
+ROW, KEY, DIGEST = "row_no", "key_text", "key_digest"
+MATCHED, ACTION = "matched", "action"
+RESOLVED, HANGING, UNRESOLVED, DIFFERS = "resolved", "dangling", "unresolved", "differs"
+LABEL, ID = "label", "id_text"
+
+NOT_MATCHED, BY_KEY, BY_UNIQUE = 0, 1, 2
+"""How a staged row found its row of the target: `MATCHED`."""
+
+
+def value_name(column: RestoreColumn) -> str:
+    """The staged value of a column."""
+    return f"c{column.index}"
+
+
+def digest_name(column: RestoreColumn) -> str:
+    """The digest of a reference's key value."""
+    return f"d{column.index}"
+
+
+def text_name(column: RestoreColumn) -> str:
+    """The text of a reference's key value."""
+    return f"k{column.index}"
+
+
+def label_name(column: RestoreColumn) -> str:
+    """The label of the table that a polymorphic reference points into."""
+    return f"l{column.index}"
+
+
+def is_polymorphic(column: RestoreColumn) -> bool:
+    """Whether each row decides which table the column points into."""
+    return column.reference is not None and column.reference.kind is ReferenceKind.POLYMORPHIC
+
+
+class Workspace:
+    """All staging tables of one restore."""
+
+    def __init__(self, backend: Backend, plan: RestorePlan, keyed: Keyed) -> None:
+        self.backend = backend
+        self.plan = plan
+        self.keyed = keyed
+        self.stage: dict[str, sa.TableClause] = {}
+        self.ids: dict[str, sa.TableClause] = {}
+        self.final: dict[str, sa.TableClause] = {}
+        self.lookup: dict[str, sa.TableClause] = {}
+        self.dangling_labels: dict[tuple[str, str], set[str]] = {}
+        """By (table, column): the labels that dangling polymorphic references have; filled while staging."""
+        self.poly = self._create("poly", [_text(LABEL, 255), _text(DIGEST, 32), _text(ID, 255)], index=[DIGEST])
+        referred = {r.table for t in plan.tables.values() for c in t.columns if (r := c.reference) is not None}
+        if plan.targets:
+            referred |= {target.table for target in plan.targets}
+        for number, table in enumerate(plan.tables.values()):
+            self._create_restore(number, table)
+        for number, name in enumerate([*plan.tables, *plan.referred]):
+            exporting = plan.exporting(name)
+            if exporting is not None:
+                self._create_ids(number, exporting, looked_up=name in referred and bool(exporting.leaves))
+
+    def _create_restore(self, number: int, table: RestoreTable) -> None:
+        backend = self.backend
+        target = backend.from_clause(table.table, "t")
+        staged: list[sa.ColumnElement[Any]] = [self._number(ROW), _text(KEY, None), _text(DIGEST, 32)]
+        index = [ROW, DIGEST]
+        for column in table.columns:
+            staged.append(target.c[column.name].label(value_name(column)))
+            if column.reference is not None:
+                staged += [_text(text_name(column), None), _text(digest_name(column), 32)]
+                index.append(digest_name(column))
+            if is_polymorphic(column):
+                staged.append(_text(label_name(column), 255))
+        self.stage[table.name] = self._create(f"stage_{number}", staged, target, index)
+        final: list[sa.ColumnElement[Any]] = [self._number(ROW), _text(ACTION, 8)]
+        final += [self._number(name) for name in (MATCHED, RESOLVED, HANGING, UNRESOLVED, DIFFERS)]
+        values = dict.fromkeys([*(c.name for c in table.columns), *table.identity])
+        final += [target.c[name].label(f"f{i}") for i, name in enumerate(values)]
+        self.final[table.name] = self._create(f"final_{number}", final, target, [ROW])
+
+    def _create_ids(self, number: int, table: ReferredTable, *, looked_up: bool) -> None:
+        backend = self.backend
+        target = backend.from_clause(table.keyed.table, "t")
+        columns: list[sa.ColumnElement[Any]] = [self._number(ROW), _text(DIGEST, 32), self._number(MATCHED)]
+        columns += [target.c[name].label(exported_name(table, name)) for name in table.exported]
+        numbers = [name for name in table.exported if table.keyed.table.column(name).kind is Kind.INTEGER]
+        index = [ROW, DIGEST, *(exported_name(table, name) for name in numbers)]
+        self.ids[table.name] = self._create(f"ids_{number}", columns, target, index)
+        if looked_up:
+            joins = KeyJoins(backend, self.keyed, table.name)
+            leaves: list[sa.ColumnElement[Any]] = [_text(DIGEST, 32)]
+            leaves += [joins.leaf(joins.root, leaf).label(f"v{i}") for i, leaf in enumerate(table.leaves)]
+            self.lookup[table.name] = self._create(f"lookup_{number}", leaves, joins.clause, [DIGEST])
+
+    def _create(
+        self,
+        name: str,
+        columns: list[sa.ColumnElement[Any]],
+        source: sa.FromClause | None = None,
+        index: Iterable[str] = (),
+    ) -> sa.TableClause:
+        """An empty temporary table with the types of `columns`, which are selected from `source`."""
+        query = sa.select(*columns).where(sa.false())
+        if source is not None:
+            query = query.select_from(self.backend.nullable_copy(source))
+        connection = self.backend.connection
+        connection.execute(sa.CreateTableAs(query, PREFIX + name, temporary=True))
+        table = sa.table(PREFIX + name, *(sa.column(column.name) for column in columns))
+        indexed = sa.Table(PREFIX + name, sa.MetaData(), *(sa.Column(column.name, sa.Text) for column in columns))
+        for column in index:
+            connection.execute(sa.schema.CreateIndex(sa.Index(f"{PREFIX}{name}_{column}", indexed.c[column])))
+        return table
+
+    def _number(self, name: str) -> sa.ColumnElement[Any]:
+        return self.backend.empty_number().label(name)
+
+    # --- names in these tables ----------------------------------------------------------------------------------
+
+    def final_column(self, table: RestoreTable, name: str) -> sa.ColumnClause[Any]:
+        """The value that column `name` of the target will have."""
+        values = list(dict.fromkeys([*(c.name for c in table.columns), *table.identity]))
+        return self.final[table.name].c[f"f{values.index(name)}"]  # type: ignore[return-value]
+
+    def analyse(self, *tables: sa.TableClause) -> None:
+        """Tell the planner how large staging tables have become."""
+        for table in tables:
+            self.backend.analyse(table)
+
+
+def exported_name(table: ReferredTable, name: str) -> str:
+    """The name in *ids* of a column that references hold."""
+    return f"x{table.exported.index(name)}"
+
+
+def _text(name: str, length: int | None) -> sa.ColumnElement[Any]:
+    return sa.cast(sa.null(), sa.String(length or LONGEST_KEY)).label(name)

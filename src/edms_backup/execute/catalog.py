@@ -1,0 +1,36 @@
+"""A live database as the commands see it: its schema, met with the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from edms_backup.backends.base import Backend
+from edms_backup.config.apply import apply_registry
+from edms_backup.config.registry import Registry
+from edms_backup.model import Keyed, KeyedTable, Schema
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What takes part, and what is said about the rest."""
+
+    schema: Schema
+    keyed: Keyed
+    excluded: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def load_catalog(backend: Backend, registry: Registry) -> Catalog:
+    """Reflect the live schema and apply the registry. Raises RegistryError where they do not fit."""
+    schema = backend.reflect()
+    applied = apply_registry(registry, schema)
+    return Catalog(schema, _without_excluded(applied.tables), applied.excluded, applied.warnings)
+
+
+def _without_excluded(tables: Mapping[str, KeyedTable]) -> Keyed:
+    """References into tables that take no part are carried as the values that they are."""
+    return {
+        name: replace(table, references=tuple(r for r in table.references if r.table in tables))
+        for name, table in tables.items()
+    }

@@ -1,0 +1,234 @@
+"""`restore` and its dry run: stage, match, decide, check; and only then, in the same transaction, write.
+
+A dry run does everything but the writing, in a read-only transaction, so that its counts and problems are those
+of the restore that follows.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
+
+from edms_backup.archive.reader import ArchiveReader
+from edms_backup.backends import open_backend
+from edms_backup.backends.apply import Writer
+from edms_backup.backends.base import Backend, driver_message
+from edms_backup.backends.checks import Checks
+from edms_backup.backends.decide import count_actions, decide_rows, drop_skipped
+from edms_backup.backends.match import look_up_missing, match_rows
+from edms_backup.backends.staging import StageWriter
+from edms_backup.backends.workspace import Workspace
+from edms_backup.config.registry import Registry
+from edms_backup.config.registry_file import parse_registry, read_registry
+from edms_backup.errors import RestoreRefused
+from edms_backup.options import Mode, OnUnresolved, RestoreOptions, Source
+from edms_backup.plan.extract import select_tables
+from edms_backup.plan.restore import RestorePlan, merge_keyed, plan_restore
+from edms_backup.plan.source import LineFormat, SourceSchema, read_schema
+from edms_backup.progress import Progress
+from edms_backup.report import Books, Problem, RestoreReport
+
+
+@dataclass
+class _Run:
+    reader: ArchiveReader
+    schema: SourceSchema
+    backend: Backend
+    workspace: Workspace
+    plan: RestorePlan
+    progress: Progress
+    books: dict[str, Books]
+    problems: list[Problem] = field(default_factory=list)
+    problem_count: int = 0
+
+    def found(self, table: str) -> _Found:
+        """Where a check of `table` reports to."""
+        return _Found(self, table)
+
+
+@dataclass(frozen=True)
+class _Found:
+    run: _Run
+    table: str
+
+    def __call__(self, count: int, shown: list[Problem]) -> None:
+        self.run.problems.extend(shown)
+        self.run.problem_count += count
+
+    def refuse(self, problem: Problem) -> None:
+        """One row that could not be staged."""
+        self.run.books[self.table].failed += 1
+        self.run.problem_count += 1
+        if sum(1 for p in self.run.problems if p.table == self.table and p.code == problem.code) < 10:
+            self.run.problems.append(problem)
+
+
+def restore(source: Source, archive: Path, options: RestoreOptions, progress: Progress) -> RestoreReport:
+    """Restore an archive, or say what that would do. Raises ArchiveError, RegistryError, EnvironmentFailed."""
+    started = time.monotonic()
+    with ArchiveReader.open(archive) as reader:
+        schema = read_schema(reader.read_file("schema.json"))
+        registry = _registry(source, reader)
+        with open_backend(source.url, read_only=options.dry_run) as backend:
+            progress.stage("reading the schema")
+            target = backend.reflect()
+            names = [table.name for table in reader.manifest.tables]
+            held = {name: schema.keyed[name] for name in names}
+            plan = plan_restore(
+                schema,
+                target,
+                {table.name: table.rows for table in reader.manifest.tables},
+                select_tables(held, include=options.tables),
+                options,
+                registry,
+                deferrable=backend.capabilities.deferrable,
+                row_checked=backend.capabilities.row_checked,
+            )
+            keyed = merge_keyed(schema, target, registry)
+            with backend.failures("cannot prepare a restore into"):
+                workspace = Workspace(backend, plan, keyed)
+            run = _Run(reader, schema, backend, workspace, plan, progress, _empty_books(plan, reader))
+            run.problems.extend(plan.problems)
+            run.problem_count += len(plan.problems)
+            applied = _carry_out(run)
+    for warning in plan.warnings:
+        progress.warn(warning)
+    return RestoreReport(
+        options.dry_run,
+        options.mode.value,
+        applied,
+        run.books,
+        tuple(run.problems),
+        run.problem_count,
+        plan.warnings,
+        time.monotonic() - started,
+    )
+
+
+def _registry(source: Source, reader: ArchiveReader) -> Registry:
+    """The operator's registry; else the one that the archive was made with."""
+    if source.registry is not None:
+        return read_registry(source.registry)
+    return parse_registry(reader.read_file("registry.yaml"), "registry.yaml of the archive")
+
+
+def _empty_books(plan: RestorePlan, reader: ArchiveReader) -> dict[str, Books]:
+    books = {name: Books() for name in plan.tables}
+    for problem in plan.problems:
+        if problem.code == "missing-table" and problem.table is not None:
+            rows = reader.manifest.by_name[problem.table].rows
+            books[problem.table] = Books(read=rows, failed=rows)
+    return books
+
+
+def _carry_out(run: _Run) -> bool:
+    """All phases in one transaction. Returns whether the target was written."""
+    backend, options = run.backend, run.plan.options
+    with backend.failures("cannot restore into"):
+        if options.dry_run:
+            backend.begin_rehearsal()
+        else:
+            backend.begin_restore([table.table for table in run.plan.tables.values()])
+        _stage(run)
+        _match(run)
+        _decide(run)
+        _balance(run)
+        if options.dry_run or run.problem_count:
+            backend.rollback()
+            return False
+        try:
+            _write(run)
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise
+            backend.rollback()
+            _refused(run, Problem("constraint-violated", f"the target refused the restore: {driver_message(error)}"))
+            return False
+        except RestoreRefused as error:
+            backend.rollback()
+            _refused(run, Problem("not-as-planned", str(error)))
+            return False
+        return True
+
+
+def _refused(run: _Run, problem: Problem) -> None:
+    run.problems.append(problem)
+    run.problem_count += 1
+
+
+def _stage(run: _Run) -> None:
+    """Read the whole archive into temporary tables: every checksum is seen before anything is written."""
+    run.progress.stage("staging", sum(run.reader.manifest.by_name[name].rows for name in run.plan.tables))
+    for name, table in run.plan.tables.items():
+        found = run.found(name)
+        writer = StageWriter(run.workspace, table, LineFormat(run.schema.keyed, name), found.refuse)
+        for lines in run.reader.lines(name):
+            writer.add(lines)
+            run.progress.advance(len(lines), name)
+        writer.finish()
+        run.books[name].read = writer.read
+        run.books[name].failed += Checks(run.workspace, table, found).duplicate_keys()
+
+
+def _match(run: _Run) -> None:
+    run.progress.stage("matching", len(run.plan.matching))
+    for name in run.plan.matching:
+        table = run.plan.tables.get(name)
+        if table is not None:
+            match_rows(run.workspace, table)
+            run.books[name].failed += Checks(run.workspace, table, run.found(name)).ambiguous_matches()
+        exporting = run.plan.exporting(name)
+        if exporting is not None:
+            look_up_missing(run.workspace, exporting)
+        run.progress.advance(1, name)
+
+
+def _decide(run: _Run) -> None:
+    run.progress.stage("resolving", len(run.plan.tables))
+    while True:
+        for name, table in run.plan.tables.items():
+            decide_rows(run.workspace, table)
+            run.progress.advance(1, name)
+        if run.plan.options.on_unresolved is not OnUnresolved.SKIP:
+            break
+        # What refers to a skipped row cannot be resolved either.
+        if not sum(drop_skipped(run.workspace, table) for table in run.plan.tables.values()):
+            break
+    for name, table in run.plan.tables.items():
+        Checks(run.workspace, table, run.found(name)).run()
+        count_actions(run.workspace, table, run.books[name])
+        if run.plan.options.mode is Mode.MIRROR:
+            run.books[name].deleted = Writer(run.workspace, table).count_deletions()
+
+
+def _balance(run: _Run) -> None:
+    for name, books in run.books.items():
+        if not books.balanced:
+            raise RestoreRefused(
+                f"the books of table {name} do not balance: {books.rows_json()}",
+                hint="this is a bug of edms-backup; nothing was written, please report it",
+            )
+
+
+def _write(run: _Run) -> None:
+    run.progress.stage("writing", sum(b.inserted + b.updated + b.deleted for b in run.books.values()))
+    writers = {name: Writer(run.workspace, table) for name, table in run.plan.tables.items()}
+    for name, writer in writers.items():
+        writer.insert(run.books[name])
+        run.progress.advance(run.books[name].inserted, name)
+    for name, writer in writers.items():
+        writer.patch(run.books[name])
+        writer.update(run.books[name])
+        run.progress.advance(run.books[name].updated, name)
+    for name, writer in reversed(writers.items()):
+        writer.delete(run.books[name])
+        run.progress.advance(run.books[name].deleted, name)
+    run.backend.check_constraints_now()
+    for writer in writers.values():
+        writer.check_written()
+    for writer in writers.values():
+        writer.advance_numbers()
+    run.backend.commit()
