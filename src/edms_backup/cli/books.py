@@ -71,9 +71,7 @@ def closing_sentence(report: RestoreReport) -> Text:
     if report.refused:
         problems = count(report.problem_count, "problem")
         stand = "stands" if report.problem_count == 1 else "stand"
-        return Text(
-            f"\nrefused: nothing was written. {problems} {stand} in the way, see above.", style="bold red"
-        )
+        return Text(f"\nrefused: nothing was written. {problems} {stand} in the way, see above.", style="bold red")
     if report.dry_run:
         return Text(f"\ndry run: nothing was written. {_would(report)}", style="green")
     return Text(f"\nrestored: {_did(report)}", style="green")

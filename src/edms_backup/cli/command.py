@@ -22,9 +22,7 @@ MEANINGS = {
 class Command(click.Command):
     """A command whose help page stands alone."""
 
-    def __init__(
-        self, *args: Any, examples: tuple[str, ...], exits: tuple[ExitCode, ...], **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, examples: tuple[str, ...], exits: tuple[ExitCode, ...], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = examples
         self.exits = exits
@@ -45,9 +43,7 @@ def separated(context: click.Context, parameter: click.Parameter, values: tuple[
     return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
 
 
-def separated_numbers(
-    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
-) -> tuple[int, ...]:
+def separated_numbers(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[int, ...]:
     """The same for whole numbers from 1."""
     parts = separated(context, parameter, values)
     wrong = next((part for part in parts if not part.isdecimal() or int(part) < 1), None)

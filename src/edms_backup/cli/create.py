@@ -42,9 +42,7 @@ from edms_backup.report import CreateReport
     metavar="FOLDER",
     help="Add an archive to a FOLDER of archives, named by UTC time.",
 )
-@click.option(
-    "--tables", multiple=True, callback=separated, metavar="GLOB,…", help="Only these tables; repeatable."
-)
+@click.option("--tables", multiple=True, callback=separated, metavar="GLOB,…", help="Only these tables; repeatable.")
 @click.option(
     "--exclude", multiple=True, callback=separated, metavar="GLOB,…", help="All but these tables; repeatable."
 )

@@ -25,6 +25,7 @@ from edms_backup.report import RestoreReport
 
 @click.command(
     cls=Command,
+    short_help="Show all of it on a small EDMS in SQLite.",
     examples=("edms-backup demo", "edms-backup demo --keep /tmp/demo && sqlite3 /tmp/demo/restored.sqlite3"),
     exits=(ExitCode.DONE, ExitCode.ENVIRONMENT, ExitCode.USAGE, ExitCode.DIFFERENT),
 )
@@ -55,9 +56,7 @@ def _play(screen: Output, folder: Path) -> int:
     screen.show(_closing_sentence(report))
     screen.document(report.as_json)
     if not report.ok:
-        screen.bad_news(
-            *(Text(f"differs: {safe(p.claim)}: {safe(p.found)}") for p in report.proofs if not p.holds)
-        )
+        screen.bad_news(*(Text(f"differs: {safe(p.claim)}: {safe(p.found)}") for p in report.proofs if not p.holds))
     return ExitCode.DONE if report.ok else ExitCode.DIFFERENT
 
 
@@ -79,9 +78,7 @@ class Story:
     def step(self, title: str) -> None:
         """A numbered heading."""
         self._steps += 1
-        self._screen.show(
-            Text(f"\n{self._steps}. {title}" if self._steps > 1 else f"1. {title}", style="bold")
-        )
+        self._screen.show(Text(f"\n{self._steps}. {title}" if self._steps > 1 else f"1. {title}", style="bold"))
 
     def say(self, text: str) -> None:
         """A sentence."""
@@ -107,7 +104,5 @@ class Story:
     def proof(self, proof: Proof) -> None:
         """A claim with its tick or cross."""
         mark = Text("✓ ", style="green") if proof.holds else Text("✗ ", style="bold red")
-        line = Text.assemble(
-            mark, safe(proof.claim), (f": {safe(proof.found)}", "dim" if proof.holds else "red")
-        )
+        line = Text.assemble(mark, safe(proof.claim), (f": {safe(proof.found)}", "dim" if proof.holds else "red"))
         self._screen.show(Padding(line, (0, 0, 0, 3), expand=False))

@@ -18,6 +18,7 @@ from edms_backup.options import Source
 
 @click.command(
     cls=Command,
+    short_help="Hash the content of an archive or a database.",
     examples=(
         "edms-backup fingerprint edms.tar",
         "edms-backup fingerprint sqlite:///edms.sqlite3 --registry edms",

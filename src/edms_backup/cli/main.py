@@ -26,6 +26,15 @@ from edms_backup.errors import ExitCode
 class Application(click.Group):
     """A group that ends every call with the exit code of the contract."""
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            if sys.stderr.isatty():
+                click.echo(err=True)  # the line that shows ^C
+            raise click.Abort from None  # click itself would put an empty line into every log
+
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -52,9 +61,7 @@ class Application(click.Group):
         sys.exit(int(code or 0))
 
 
-@click.group(
-    cls=Application, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
-)
+@click.group(cls=Application, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @common_options
 @click.version_option(__version__, prog_name="edms-backup")
 @click.pass_context

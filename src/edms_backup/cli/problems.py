@@ -15,9 +15,7 @@ from edms_backup.report import Problem
 SHOWN = 20
 
 
-def problem_list(
-    problems: Sequence[Problem], total: int, limit: int | None = SHOWN
-) -> Iterator[RenderableType]:
+def problem_list(problems: Sequence[Problem], total: int, limit: int | None = SHOWN) -> Iterator[RenderableType]:
     """The first problems, and how many more there are."""
     shown = list(problems if limit is None else problems[:limit])
     yield Text(f"\n{count(total, 'problem')}:", style="bold red")

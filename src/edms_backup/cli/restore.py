@@ -49,9 +49,7 @@ from edms_backup.options import Ids, Mode, OnUnresolved, RestoreOptions
     show_default=True,
     help="preserve: a new row keeps its id where that is free. assign: the database gives new ones.",
 )
-@click.option(
-    "--tables", multiple=True, callback=separated, metavar="GLOB,…", help="Only these tables; repeatable."
-)
+@click.option("--tables", multiple=True, callback=separated, metavar="GLOB,…", help="Only these tables; repeatable.")
 @click.option(
     "--on-unresolved",
     type=click.Choice([choice.value for choice in OnUnresolved]),

@@ -16,9 +16,7 @@ NARROW = 110
 
 def new_table(width: int, first: str, numbers: Iterable[str] = ()) -> Table:
     """A table of names, then numbers; `width` is the screen's."""
-    table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", show_edge=False
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", show_edge=False)
     # In a pipe nothing limits the width, and the name stands whole; on a terminal it folds.
     table.add_column(first, overflow="fold", no_wrap=width > 1000)
     for heading in numbers:

@@ -46,6 +46,4 @@ def _closing_sentence(report: VerifyReport) -> Text:
     read = f"{count(report.rows, 'row')} in {count(report.parts, 'part')}"
     if report.ok:
         return Text(f"whole: {safe(report.archive)}, {read}, nothing wrong", style="green")
-    return Text(
-        f"\ndamaged: {safe(report.archive)}, {read} read; do not rely on this archive", style="bold red"
-    )
+    return Text(f"\ndamaged: {safe(report.archive)}, {read} read; do not rely on this archive", style="bold red")

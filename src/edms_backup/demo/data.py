@@ -30,9 +30,7 @@ LIVE_FIRST_ID: Mapping[str, int] = {
     "system_events": 5,
 }
 FRESH_FIRST_ID: Mapping[str, int] = dict.fromkeys(LIVE_FIRST_ID, 1)
-INSTALLED = Row(
-    "installed", {"kind": "install", "message": "schema ready", "happened_at": "2024-12-31 23:59:59"}
-)
+INSTALLED = Row("installed", {"kind": "install", "message": "schema ready", "happened_at": "2024-12-31 23:59:59"})
 
 
 def live_rows() -> dict[str, list[Row]]:
@@ -101,9 +99,7 @@ def _entry(table: str, name: object, number: int) -> Row:
         "content_type_id": To("django_content_type", CONTENT_TYPES[table]),
         "object_id": To(table, name, as_text=True),
         "action": ("CREATE", "UPDATE", "SIGN")[number % 3],
-        "changes": json.dumps({"status": {"old": "DRAFT", "new": "EFFECTIVE"}, "n": number})
-        if number % 3
-        else "{}",
+        "changes": json.dumps({"status": {"old": "DRAFT", "new": "EFFECTIVE"}, "n": number}) if number % 3 else "{}",
         "happened_at": f"2025-07-{number % 28 + 1:02d} 08:30:{number % 60:02d}.5",
     }
     return Row((table, name), values)

@@ -35,9 +35,7 @@ def written() -> dict[str, list[Row]]:
         "document_versions": versions,
         "version_approvals": [_approval(row) for row in versions if row.values["version_major"] > 0],
         "document_dependencies": [
-            row
-            for n in range(2, COUNT, 2)
-            for row in (_dependency(n, n - 1, "uses"), _dependency(n, n // 2, "cites"))
+            row for n in range(2, COUNT, 2) for row in (_dependency(n, n - 1, "uses"), _dependency(n, n // 2, "cites"))
         ],
         "document_readers": [
             Row((number, reader), {"document_id": To("documents", number), "user_id": To("users", reader)})
@@ -164,9 +162,7 @@ def _transitions(n: int) -> list[Row]:
 def _comments(n: int) -> list[Row]:
     texts = ("Please check § 4.2.", "Checked — fine by me 👍", "Then let us release it.")
     rows: list[Row] = []
-    for depth, (author, text) in enumerate(
-        zip((REVIEWERS[0], AUTHORS[n // 2 % 3], REVIEWERS[0]), texts, strict=True)
-    ):
+    for depth, (author, text) in enumerate(zip((REVIEWERS[0], AUTHORS[n // 2 % 3], REVIEWERS[0]), texts, strict=True)):
         values = {
             "document_id": To("documents", _number(n)),
             "author_id": To("users", author),

@@ -107,9 +107,7 @@ def _role(installation: str, fresh: bool, role: tuple[str, str, str, str | None]
         "name": name,
         "module": module,
         "permission_level": level,
-        "description": f"{name} (default)"
-        if fresh
-        else f"{name}: may {level}\nagreed with the “Quality” group",
+        "description": f"{name} (default)" if fresh else f"{name}: may {level}\nagreed with the “Quality” group",
         "is_system": True,
         "inherits_from_id": None if fresh or inherits_from is None else To("roles", inherits_from),
     }
@@ -119,8 +117,7 @@ def _role(installation: str, fresh: bool, role: tuple[str, str, str, str | None]
 def _users(installation: str, fresh: bool) -> list[Row]:
     known = {user[0]: user for user in USERS}
     return [
-        _user(installation, fresh, number, known[name])
-        for number, name in enumerate(DEFAULT_USERS if fresh else known)
+        _user(installation, fresh, number, known[name]) for number, name in enumerate(DEFAULT_USERS if fresh else known)
     ]
 
 

@@ -59,9 +59,7 @@ def books_balance(report: RestoreReport) -> Proof:
     """Promise 2: every row that was read is accounted for."""
     open_books = [name for name, books in report.tables.items() if not books.balanced]
     found = (
-        f"do not balance: {', '.join(open_books)}"
-        if open_books
-        else f"{report.totals()['read']} rows accounted for"
+        f"do not balance: {', '.join(open_books)}" if open_books else f"{report.totals()['read']} rows accounted for"
     )
     return Proof("the books balance", not open_books and not report.refused, found)
 
@@ -70,9 +68,7 @@ def nothing_left_to_do(again: RestoreReport) -> Proof:
     """Promise 7: a second restore writes zero rows."""
     totals = again.totals()
     written = {name: totals[name] for name in ("inserted", "updated", "deleted", "failed") if totals[name]}
-    found = (
-        ", ".join(f"{count} {name}" for name, count in written.items()) or "0 inserted, 0 updated, 0 deleted"
-    )
+    found = ", ".join(f"{count} {name}" for name, count in written.items()) or "0 inserted, 0 updated, 0 deleted"
     return Proof("the same restore once more writes nothing", not written and not again.refused, found)
 
 

@@ -146,9 +146,7 @@ def run_demo(folder: Path, progress: Progress, narrator: Narrator) -> DemoReport
 def _prepare(folder: Path, registry: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
-        raise UsageError(
-            f"folder {folder} is not empty", hint="name an empty folder, or one that does not exist yet"
-        )
+        raise UsageError(f"folder {folder} is not empty", hint="name an empty folder, or one that does not exist yet")
     registry.write_text(registry_yaml(), encoding="utf-8")
 
 
