@@ -46,8 +46,10 @@ class TableRule:
     key: tuple[str, ...] | None = None
     """Columns; `("*",)` where a row is identified by all its values."""
     references: tuple[ReferenceRule, ...] = ()
-    policy: Policy = Policy()
+    policy: Policy = field(default_factory=Policy)
     line: int = 0
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """The line of each field that was given, for messages."""
 
 
 @dataclass(frozen=True)

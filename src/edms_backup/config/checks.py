@@ -1,0 +1,140 @@
+"""What the registry says of one table, checked against the live one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
+
+from edms_backup.config.infer import whole_row
+from edms_backup.config.located import Place, did_you_mean, quoted
+from edms_backup.config.registry import WHOLE_ROW, ReferenceRule, Registry, TableRule
+from edms_backup.model import Reference, ReferenceKind, Schema, Table
+
+
+def _fail(registry: Registry, line: int, message: str, hint: str | None) -> NoReturn:
+    Place(registry.path or "registry", line).fail(message, hint)
+
+
+def _columns_exist(registry: Registry, line: int, table: Table, columns: Iterable[str]) -> None:
+    for column in columns:
+        if column not in table.by_name:
+            listed = ", ".join(table.column_names[:20])
+            hint = did_you_mean(column, table.column_names) or f"its columns are {listed}"
+            _fail(registry, line, f"table {quoted(table.name)} has no column {quoted(column)}", hint)
+
+
+def check_columns(registry: Registry, rule: TableRule, table: Table) -> None:
+    """Raises RegistryError where a key or a policy names a column that is not there or cannot be used."""
+    key_line = rule.lines.get("key", rule.line)
+    keep_line = rule.lines.get("keep_columns", rule.line)
+    _columns_exist(registry, keep_line, table, rule.policy.keep_columns)
+    if rule.key is None or rule.key == (WHOLE_ROW,):
+        return
+    _columns_exist(registry, key_line, table, rule.key)
+    for name in rule.key:
+        column = table.column(name)
+        if column.auto_assigned and name in table.primary_key:
+            _fail(
+                registry,
+                key_line,
+                f"{quoted(name)} is the database's own id of {quoted(table.name)} and cannot be in its key",
+                'name columns that mean the same row in another database, or write key: "*"',
+            )
+        if column.generated:
+            _fail(
+                registry,
+                key_line,
+                f"{quoted(name)} of {quoted(table.name)} is computed by the database and cannot be in its key",
+                "name the columns that it is computed from",
+            )
+
+
+def declared_key(
+    registry: Registry,
+    rule: TableRule,
+    table: Table,
+    references: Sequence[Reference],
+    referred_by: tuple[str, Reference] | None,
+) -> tuple[str, ...]:
+    """The key that the registry declares. Raises RegistryError where it cannot work."""
+    line = rule.lines.get("key", rule.line)
+    if rule.key == (WHOLE_ROW,):
+        if referred_by is not None:
+            other, reference = referred_by
+            _fail(
+                registry,
+                line,
+                f'the key of {quoted(rule.name)} is "*", but {other}.{", ".join(reference.columns)} refers to it',
+                "name the columns of a key: a reference needs one row",
+            )
+        return whole_row(table)
+    key = rule.key or ()
+    for reference in references:
+        if reference.kind is ReferenceKind.POLYMORPHIC and reference.id_column in key:
+            _fail(
+                registry,
+                line,
+                f"{quoted(reference.id_column)} is a polymorphic reference and cannot be in the key of "
+                f"{quoted(rule.name)}",
+                "choose columns that always mean the same table",
+            )
+    return key
+
+
+def declared_references(registry: Registry, rule: TableRule, schema: Schema) -> tuple[Reference, ...]:
+    """The references that the registry adds to those of the database."""
+    table = schema.tables[rule.name]
+    found = list(table.references)
+    for declared in rule.references:
+        if declared.polymorphic is None:
+            _add(found, _plain(registry, declared, table, schema))
+    for declared in rule.references:
+        if declared.polymorphic is not None:
+            found.append(_polymorphic(registry, declared, table, found, schema))
+    return tuple(found[len(table.references) :])
+
+
+def _add(found: list[Reference], reference: Reference) -> None:
+    """A foreign key of the database that the registry repeats is not added again."""
+    target = (reference.columns, reference.table, reference.referred_columns)
+    if target not in {(r.columns, r.table, r.referred_columns) for r in found}:
+        found.append(reference)
+
+
+def _target(registry: Registry, declared: ReferenceRule, name: str, schema: Schema) -> Table:
+    if name not in schema.tables:
+        hint = did_you_mean(name, schema.tables) or "name a table of this database"
+        _fail(registry, declared.line, f"a reference points to {quoted(name)}, which is not in the database", hint)
+    return schema.tables[name]
+
+
+def _plain(registry: Registry, declared: ReferenceRule, table: Table, schema: Schema) -> Reference:
+    _columns_exist(registry, declared.line, table, declared.columns)
+    target = _target(registry, declared, declared.table or "", schema)
+    _columns_exist(registry, declared.line, target, declared.referred_columns)
+    referred = declared.referred_columns or target.primary_key
+    if len(referred) != len(declared.columns):
+        _fail(
+            registry,
+            declared.line,
+            f"a reference of {len(declared.columns)} columns cannot point to the primary key of "
+            f"{quoted(target.name)}, which has {len(referred)}",
+            "say which columns it points to: referred_columns: [column, …]",
+        )
+    return Reference(declared.columns, target.name, referred, ReferenceKind.DECLARED, enforced=False)
+
+
+def _polymorphic(
+    registry: Registry, declared: ReferenceRule, table: Table, found: Sequence[Reference], schema: Schema
+) -> Reference:
+    _columns_exist(registry, declared.line, table, declared.columns)
+    types = _target(registry, declared, declared.polymorphic or "", schema)
+    type_column = declared.columns[0]
+    if not any(r.columns == (type_column,) and r.table == types.name for r in found):
+        _fail(
+            registry,
+            declared.line,
+            f"{table.name}.{type_column} does not refer to {quoted(types.name)}, which names the types",
+            f"declare it too: {{columns: [{type_column}], table: {types.name}}}",
+        )
+    return Reference(declared.columns, types.name, (), ReferenceKind.POLYMORPHIC, enforced=False)
