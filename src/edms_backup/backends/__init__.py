@@ -26,7 +26,8 @@ def open_backend(url: str, *, read_only: bool = False) -> Backend:
         importlib.import_module(driver)
     except ImportError as error:
         raise UsageError(
-            f"the driver for {name} is not installed ({error.name})", hint=f"pip install 'edms-backup[{name}]'"
+            f"the driver for {name} is not installed ({error.name})",
+            hint=f"pip install 'edms-backup[{name}]'",
         ) from None
     backend: Backend = getattr(importlib.import_module(module), class_name)(parsed, read_only=read_only)
     return backend

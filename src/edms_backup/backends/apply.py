@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from edms_backup.backends.base import Expression
 from edms_backup.backends.decide import Action
 from edms_backup.backends.workspace import ACTION, MATCHED, NOT_MATCHED, ROW, Workspace, exported_name
 from edms_backup.errors import RestoreRefused
@@ -20,7 +21,7 @@ class Writer:
         self._workspace = workspace
         self._backend = workspace.backend
         self._table = table
-        self._target = workspace.backend.from_clause(table.table)
+        self._target = workspace.backend.table_clause(table.table)
         self._final = workspace.final[table.name]
 
     def insert(self, books: Books) -> None:
@@ -28,9 +29,7 @@ class Writer:
         if not books.inserted:
             return
         columns = [self._table.table.column(name) for name in self._written()]
-        values = [
-            sa.null() if column.name in self._table.deferred else self._value(column.name) for column in columns
-        ]
+        values = [sa.null() if column.name in self._table.deferred else self._value(column.name) for column in columns]
         final = self._final
         query = sa.select(*values).where(final.c[ACTION] == Action.INSERT).order_by(final.c[ROW])
         result = self._backend.connection.execute(self._backend.insert_from(self._target, columns, query))
@@ -78,7 +77,7 @@ class Writer:
         """See that the target now holds what was decided: a trigger may have had other ideas."""
         final, target = self._final, self._target
         same = [target.c[name] == self._value(name) for name in self._table.identity]
-        differences = [target.c[self._table.identity[0]].is_(None)]
+        differences: list[Expression] = [target.c[self._table.identity[0]].is_(None)]
         for column in self._table.columns:
             if column.name in self._table.identity:
                 continue

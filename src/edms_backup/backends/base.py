@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Self
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.sql.selectable import NamedFromClause
 
 from edms_backup.backends.reflect import reflect
 from edms_backup.errors import BackupError, EnvironmentFailed, UsageError
@@ -96,7 +97,9 @@ class Backend:
         except BackupError:
             raise
         except DBAPIError as error:
-            raise EnvironmentFailed(f"{doing} {self.place}: {driver_message(error)}", hint=self.hint_for(error)) from error
+            raise EnvironmentFailed(
+                f"{doing} {self.place}: {driver_message(error)}", hint=self.hint_for(error)
+            ) from error
         except SQLAlchemyError as error:
             raise EnvironmentFailed(f"{doing} {self.place}: {error}") from error
 
@@ -166,12 +169,13 @@ class Backend:
         """The family of a reflected column; `documents` are columns that a CHECK keeps to valid JSON."""
         return generic_kind(column["type"])
 
-    def from_clause(self, table: Table | str, alias: str | None = None) -> sa.FromClause:
-        """A table of the target as a selectable with its columns."""
-        name = table if isinstance(table, str) else table.name
-        columns = [] if isinstance(table, str) else [sa.column(c.name) for c in table.columns]
-        clause = sa.table(name, *columns, schema=self.schema_name)
-        return clause.alias(alias) if alias else clause
+    def table_clause(self, table: Table) -> sa.TableClause:
+        """A table of the target, named with its schema."""
+        return sa.table(table.name, *(sa.column(c.name) for c in table.columns), schema=self.schema_name)
+
+    def aliased(self, table: Table, alias: str) -> NamedFromClause:
+        """A table of the target under an alias."""
+        return self.table_clause(table).alias(alias)
 
     # --- values -------------------------------------------------------------------------------------------------
 
@@ -250,10 +254,13 @@ def parse_url(text: str) -> sa.URL:
         url = sa.make_url(text)
         url.get_dialect()
     except NoSuchModuleError as error:
-        raise UsageError(f"--db names an unknown kind of database: {error}", hint="use sqlite, postgresql or mariadb") from None
+        raise UsageError(
+            f"--db names an unknown kind of database: {error}", hint="use sqlite, postgresql or mariadb"
+        ) from None
     except (SQLAlchemyError, ValueError):
         raise UsageError(
-            "--db is no database URL", hint="write it as postgresql://user@host/name, mariadb://… or sqlite:///file"
+            "--db is no database URL",
+            hint="write it as postgresql://user@host/name, mariadb://… or sqlite:///file",
         ) from None
     return url
 
@@ -293,7 +300,9 @@ def generic_form(value: Any) -> Any:
         case bytes() | bytearray() | memoryview():
             return forms.bytes_form(value)
         case dt.datetime():
-            return forms.timestamptz_form(value.isoformat()) if value.tzinfo else forms.timestamp_form(value.isoformat())
+            return (
+                forms.timestamptz_form(value.isoformat()) if value.tzinfo else forms.timestamp_form(value.isoformat())
+            )
         case dt.date() | dt.time():
             return value.isoformat()
         case dict() | list():

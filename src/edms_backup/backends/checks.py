@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -135,10 +136,9 @@ class Checks:
                 .select_from(references.clause.join(final, final.c[ROW] == stage.c[ROW]))
                 .where(final.c[ACTION] == Action.FAIL, sa.or_(missing, stranger))
             )
-            where = column.reference.table
-            self._report(rows, lambda row, name=column.name, table=where: self._unresolved_problem(row, name, table))
+            self._report(rows, partial(self._unresolved_problem, column.name, column.reference.table))
 
-    def _unresolved_problem(self, row: Sequence[Any], column: str, table: str) -> Problem:
+    def _unresolved_problem(self, column: str, table: str, row: Sequence[Any]) -> Problem:
         _, key, named, raw = row
         if named is None:
             what = f"pointed at nothing in the source; here the value {raw} would point at another row, or is refused"
@@ -159,16 +159,25 @@ class Checks:
             value = self._workspace.final_column(self._table, column.name)
             rows = self._rows(self._final.c[ACTION].in_(WRITTEN), value.is_(None))
             if column.name == self._table.surrogate:
-                code, what = "id-taken", f"its {column.name} is taken in the target, and no other can be assigned"
+                code, what = (
+                    "id-taken",
+                    f"its {column.name} is taken in the target, and no other can be assigned",
+                )
             else:
                 code, what = "null-value", f"{column.name} may not be empty in the target"
-            self._fail(rows, lambda row, c=code, w=what, n=column.name: self._problem(c, row[1], w, n))
+            self._fail(rows, partial(self._empty_problem, code, what, column.name))
+
+    def _empty_problem(self, code: str, what: str, column: str, row: Sequence[Any]) -> Problem:
+        return self._problem(code, row[1], what, column)
 
     def _uniques(self) -> list[UniqueKey]:
         table = self._table.table
         primary = [UniqueKey("primary key", table.primary_key)] if table.primary_key else []
         written = {column.name for column in self._table.columns} | set(self._table.identity)
-        found = [*primary, *(u for u in table.uniques if not u.partial and set(u.columns) != set(table.primary_key))]
+        found = [
+            *primary,
+            *(u for u in table.uniques if not u.partial and set(u.columns) != set(table.primary_key)),
+        ]
         return [unique for unique in found if unique.columns and set(unique.columns) <= written]
 
     def _equal(self, unique: UniqueKey, ours: Callable[[str], Expression], theirs: Callable[[str], Expression]) -> Any:
@@ -245,7 +254,10 @@ class Checks:
             .select_from(row.join(stage, stage.c[ROW] == row.c[ROW]))
             .where(row.c[ACTION].in_(WRITTEN), sa.not_(sa.literal_column(f"({condition})")))
         )
-        self._fail(rows, lambda found: self._problem("check-violated", found[1], f"violates the check {name}: {condition}"))
+        self._fail(
+            rows,
+            lambda found: self._problem("check-violated", found[1], f"violates the check {name}: {condition}"),
+        )
 
     def _value_names(self) -> list[str]:
         return list(dict.fromkeys([*(c.name for c in self._table.columns), *self._table.identity]))
@@ -276,11 +288,7 @@ class Checks:
             update = sa.update(self._final).values({ACTION: str(Action.FAIL)})
             self._backend.connection.execute(update.where(self._final.c[ROW].in_(numbers)))
 
-    def _problem(
-        self, code: str, key: str | None, what: str, column: str | None = None, value: Any = None
-    ) -> Problem:
+    def _problem(self, code: str, key: str | None, what: str, column: str | None = None, value: Any = None) -> Problem:
         key_value = json.loads(key) if key else None
         row = shown_row(self._table.name, key_value)
         return Problem(code, f"{row}: {what}", self._table.name, key_value, column, value)
-
-

@@ -13,7 +13,6 @@ from edms_backup.backends.references import References
 from edms_backup.backends.workspace import (
     ACTION,
     BY_UNIQUE,
-    DIFFERS,
     HANGING,
     MATCHED,
     NOT_MATCHED,
@@ -49,7 +48,7 @@ def decide_rows(workspace: Workspace, table: RestoreTable) -> None:
     fill_polymorphic(workspace, table, referring)
     references = References(workspace, table, referring)
     stage = references.stage
-    target = backend.from_clause(table.table, "t")
+    target = backend.aliased(table.table, "t")
     matched = ids.c[MATCHED] != NOT_MATCHED
     found = [target.c[name] == ids.c[exported_name(table, name)] for name in table.identity]
     clause = references.clause.join(ids, ids.c[ROW] == stage.c[ROW]).outerjoin(target, sa.and_(matched, *found))
@@ -151,7 +150,9 @@ def _action(
 
 
 def _cases(cases: list[tuple[Expression, str]], otherwise: str) -> Expression:
-    return sa.case(*((condition, sa.literal(str(value))) for condition, value in cases), else_=sa.literal(str(otherwise)))
+    return sa.case(
+        *((condition, sa.literal(str(value))) for condition, value in cases), else_=sa.literal(str(otherwise))
+    )
 
 
 def drop_skipped(workspace: Workspace, table: RestoreTable) -> int:

@@ -7,11 +7,13 @@ joins more than it needs.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.selectable import NamedFromClause
 
 from edms_backup.backends.base import FETCH_ROWS, Backend, Convert, Expression
 from edms_backup.backends.joins import KeyJoins
@@ -21,12 +23,16 @@ from edms_backup.plan.extract import ExtractPlan, PolymorphicTarget, ReferenceCo
 from edms_backup.values.rows import Field, ReferenceField, RowWriter, ValueField
 
 
+Condition = Callable[[NamedFromClause], Expression]
+"""Picks rows of the table, given under its alias."""
+
+
 @dataclass(frozen=True)
 class _Variant:
     """Rows whose polymorphic references point into these tables (by column; None: into no known one)."""
 
     targets: Mapping[str, PolymorphicTarget | None]
-    condition: Expression | None
+    conditions: tuple[Condition, ...] = ()
 
 
 class _Selection:
@@ -58,14 +64,13 @@ def extract_lines(backend: Backend, keyed: Keyed, plan: ExtractPlan) -> Iterator
     with backend.failures(f"cannot read table {plan.name} of"):
         for variant in _variants(backend, keyed, plan):
             query, writer = _select(backend, keyed, plan, variant)
-            result = backend.connection.execution_options(stream_results=True, yield_per=FETCH_ROWS).execute(query)
+            streaming = {"stream_results": True, "yield_per": FETCH_ROWS}
+            result = backend.connection.execute(query, execution_options=streaming)
             for rows in result.partitions(FETCH_ROWS):
                 yield writer.lines(rows)
 
 
-def _select(
-    backend: Backend, keyed: Keyed, plan: ExtractPlan, variant: _Variant
-) -> tuple[sa.Select[Any], RowWriter]:
+def _select(backend: Backend, keyed: Keyed, plan: ExtractPlan, variant: _Variant) -> tuple[sa.Select[Any], RowWriter]:
     joins = KeyJoins(backend, keyed, plan.name)
     selection = _Selection(backend)
     fields: list[Field] = []
@@ -83,9 +88,8 @@ def _select(
         marker = selection.add_marker(found)
         positions = tuple(selection.add(joins.column_of(leaf), value) for leaf, value in leaves)
         fields.append(ReferenceField(column.name, raw, marker, positions))
-    query = sa.select(*selection.expressions).select_from(joins.clause)
-    if variant.condition is not None:
-        query = query.where(variant.condition)
+    conditions = [condition(joins.root) for condition in variant.conditions]
+    query = sa.select(*selection.expressions).select_from(joins.clause).where(*conditions)
     return query, RowWriter(fields, selection.conversions)
 
 
@@ -119,33 +123,36 @@ def points_to(
 
 def _variants(backend: Backend, keyed: Keyed, plan: ExtractPlan) -> Iterator[_Variant]:
     polymorphic = plan.polymorphic
-    if not polymorphic:
-        yield _Variant({}, None)
-        return
     choices = [_choices(backend, keyed, plan, reference) for reference in polymorphic]
     for combination in itertools.product(*choices):
         targets = {reference.column: target for reference, (target, _) in zip(polymorphic, combination, strict=True)}
-        yield _Variant(targets, sa.and_(*(condition for _, condition in combination)))
+        yield _Variant(targets, tuple(condition for _, condition in combination))
 
 
 def _choices(
     backend: Backend, keyed: Keyed, plan: ExtractPlan, reference: ReferenceColumn
-) -> list[tuple[PolymorphicTarget | None, Expression]]:
+) -> list[tuple[PolymorphicTarget | None, Condition]]:
     """For each table that the column's rows point into: the condition that picks those rows; last, the rest."""
     by_label = {target.label: target for target in reference.targets}
-    type_column = backend.from_clause(plan.keyed.table, "t").c[reference.reference.type_column]
-    found: list[tuple[PolymorphicTarget | None, Expression]] = []
+    name = reference.reference.type_column
+    found: list[tuple[PolymorphicTarget | None, Condition]] = []
+    known: list[Any] = []
     for type_id, label in _labels(backend, keyed, plan, reference):
         if label in by_label:
-            found.append((by_label[label], type_column == type_id))
-    known = [condition for _, condition in found]
-    rest = sa.or_(type_column.is_(None), sa.not_(sa.or_(*known))) if known else sa.true()
-    return [*found, (None, rest)]
+            found.append((by_label[label], partial(_has_value, name, [type_id])))
+            known.append(type_id)
+    return [*found, (None, partial(_has_other_value, name, known))]
 
 
-def _labels(
-    backend: Backend, keyed: Keyed, plan: ExtractPlan, reference: ReferenceColumn
-) -> Sequence[tuple[Any, str]]:
+def _has_value(name: str, values: list[Any], row: NamedFromClause) -> Expression:
+    return row.c[name].in_(values)
+
+
+def _has_other_value(name: str, values: list[Any], row: NamedFromClause) -> Expression:
+    return sa.or_(row.c[name].is_(None), row.c[name].not_in(values))
+
+
+def _labels(backend: Backend, keyed: Keyed, plan: ExtractPlan, reference: ReferenceColumn) -> Sequence[tuple[Any, str]]:
     """The type values that occur, each with its label: the key value of the type's row, joined by dots."""
     type_reference = plan.keyed.resolving[reference.reference.type_column]
     joins = KeyJoins(backend, keyed, plan.name)
@@ -185,5 +192,5 @@ def is_declared_unique(plan: ExtractPlan) -> bool:
 
 def count_rows(backend: Backend, table: Table) -> int:
     """How many rows a table has."""
-    query = sa.select(sa.func.count()).select_from(backend.from_clause(table))
+    query = sa.select(sa.func.count()).select_from(backend.table_clause(table))
     return int(backend.connection.execute(query).scalar() or 0)

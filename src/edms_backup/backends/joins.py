@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import sqlalchemy as sa
+from sqlalchemy.sql.selectable import NamedFromClause
 
 from edms_backup.backends.base import Backend, Expression
 from edms_backup.graph.keys import Leaf
@@ -17,19 +18,19 @@ class KeyJoins:
     def __init__(self, backend: Backend, keyed: Keyed, start: str, alias: str = "t") -> None:
         self._backend = backend
         self._keyed = keyed
-        self._followed: dict[tuple[str, Reference], sa.NamedFromClause] = {}
+        self._followed: dict[tuple[str, Reference], NamedFromClause] = {}
         self._count = 0
-        self.root = backend.from_clause(keyed[start].table, alias)
+        self.root = backend.aliased(keyed[start].table, alias)
         self.clause: sa.FromClause = self.root
 
-    def join(self, table: str, on: Callable[[sa.NamedFromClause], Expression]) -> sa.NamedFromClause:
+    def join(self, table: str, on: Callable[[NamedFromClause], Expression]) -> NamedFromClause:
         """Outer join a table by the condition that `on` makes of it."""
         self._count += 1
-        joined = self._backend.from_clause(self._keyed[table].table, f"{self.root.name}{self._count}")
+        joined = self._backend.aliased(self._keyed[table].table, f"{self.root.name}{self._count}")
         self.clause = self.clause.outerjoin(joined, on(joined))
         return joined
 
-    def follow(self, start: sa.NamedFromClause, path: Iterable[Reference]) -> sa.NamedFromClause:
+    def follow(self, start: NamedFromClause, path: Iterable[Reference]) -> NamedFromClause:
         """The table at the end of `path`."""
         here = start
         for reference in path:
@@ -39,7 +40,7 @@ class KeyJoins:
             here = self._followed[slot]
         return here
 
-    def leaf(self, start: sa.NamedFromClause, leaf: Leaf) -> Expression:
+    def leaf(self, start: NamedFromClause, leaf: Leaf) -> Expression:
         """The value of a leaf of the table `start`."""
         return self.follow(start, leaf.path).c[leaf.column]
 
@@ -48,6 +49,6 @@ class KeyJoins:
         return self._keyed[leaf.table].table.column(leaf.column)
 
 
-def _condition(here: sa.NamedFromClause, reference: Reference) -> Callable[[sa.NamedFromClause], Expression]:
+def _condition(here: NamedFromClause, reference: Reference) -> Callable[[NamedFromClause], Expression]:
     pairs = tuple(zip(reference.columns, reference.referred_columns, strict=True))
     return lambda joined: sa.and_(*(here.c[a] == joined.c[b] for a, b in pairs))

@@ -91,14 +91,7 @@ class MariaDB(Backend):
         return value if column.kind in _PLAIN or column.kind is Kind.FLOAT else self.text(value)
 
     def form(self, column: Column) -> Convert | None:
-        return {
-            Kind.BOOLEAN: _boolean_form,
-            Kind.FLOAT: forms.float_form,
-            Kind.BYTES: forms.bytes_form,
-            Kind.TIME: forms.time_form,
-            Kind.TIMESTAMP: forms.timestamp_form,
-            Kind.JSON: forms.checked_json_form,
-        }.get(column.kind)
+        return _FORMS.get(column.kind)
 
     def bound(self, column: Column, source: Kind) -> Convert:
         if column.kind is Kind.BOOLEAN:
@@ -148,6 +141,16 @@ class MariaDB(Backend):
 
 def _boolean_form(value: Any) -> Any:
     return bool(value) if value in (0, 1) else value
+
+
+_FORMS: dict[Kind, Convert] = {
+    Kind.BOOLEAN: _boolean_form,
+    Kind.FLOAT: forms.float_form,
+    Kind.BYTES: forms.bytes_form,
+    Kind.TIME: forms.time_form,
+    Kind.TIMESTAMP: forms.timestamp_form,
+    Kind.JSON: forms.checked_json_form,
+}
 
 
 def _timestamp_value(form: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy.sql.selectable import NamedFromClause
 
 from edms_backup.backends.base import Backend, Expression
 from edms_backup.backends.joins import KeyJoins
@@ -65,7 +66,7 @@ def _match_by_key(workspace: Workspace, table: RestoreTable) -> None:
         counted = sa.select(stage.c[ROW], _occurrence([stage.c[DIGEST]])).subquery("counted")
         references.clause = references.clause.join(counted, counted.c[ROW] == stage.c[ROW])
         same.append(target.c[_OCCURRENCE] == counted.c[_OCCURRENCE])
-    clause = references.clause.outerjoin(target, sa.and_(*same))
+    clause: sa.FromClause = references.clause.outerjoin(target, sa.and_(*same))
     present = target.c[_PRESENT].is_not(None)
     values: list[Expression] = []
     for name in table.exported:
@@ -87,9 +88,9 @@ def _column(table: RestoreTable, name: str) -> RestoreColumn | None:
     return next((column for column in table.columns if column.name == name), None)
 
 
-def _target_rows(backend: Backend, table: RestoreTable) -> sa.NamedFromClause:
+def _target_rows(backend: Backend, table: RestoreTable) -> NamedFromClause:
     """The target's rows with a marker that they are there, and their occurrence where whole rows are matched."""
-    rows = backend.from_clause(table.table, "t")
+    rows = backend.aliased(table.table, "t")
     wanted = dict.fromkeys([*table.keyed.key, *table.exported])
     columns: list[Any] = [rows.c[name] for name in wanted]
     columns.append(sa.literal_column("1").label(_PRESENT))
@@ -108,7 +109,8 @@ def _same(
 ) -> Expression:
     """Whether a key column has the same value on both sides; NULL is the same as NULL."""
     column = table.named(name)
-    theirs, ours = target.c[name], references.value(column)
+    theirs: Expression = target.c[name]
+    ours = references.value(column)
     if table.keyed.whole_row:
         theirs, ours = backend.comparable(column.column, theirs), backend.comparable(column.column, ours)
     if not column.column.nullable:
@@ -126,7 +128,7 @@ def _free_id(
     column = _column(table, name)
     if column is None or workspace.plan.options.ids is Ids.ASSIGN and _assignable(workspace, table, name):
         return sa.null(), clause
-    taken = workspace.backend.from_clause(table.table, "taken")
+    taken = workspace.backend.aliased(table.table, "taken")
     staged = stage.c[value_name(column)]
     clause = clause.outerjoin(taken, taken.c[name] == staged)
     return sa.case((taken.c[name].is_(None), staged)), clause
@@ -146,7 +148,7 @@ def _match_by_unique(workspace: Workspace, table: RestoreTable) -> None:
         if unique.partial or not columns or set(unique.columns) == set(table.keyed.key):
             continue
         references = References(workspace, table, _early(table))
-        stage, target = references.stage, backend.from_clause(table.table, "t")
+        stage, target = references.stage, backend.aliased(table.table, "t")
         same = [target.c[c.name] == references.value(c) for c in columns if c is not None]
         if len(same) < len(columns):
             continue
@@ -177,7 +179,7 @@ def _assign_ids(workspace: Workspace, table: RestoreTable, name: str) -> None:
         if fresh is not None:
             backend.connection.execute(sa.update(ids).values({slot: fresh}).where(waiting))
         return
-    target = backend.from_clause(table.table)
+    target = backend.table_clause(table.table)
     highest = [
         backend.last_number(table.table, name),
         backend.connection.execute(sa.select(sa.func.max(target.c[name]))).scalar() or 0,
@@ -251,9 +253,7 @@ def _add_found(workspace: Workspace, table: ReferredTable, lookup: sa.TableClaus
     values = [joins.root.c[name] for name in table.exported]
     query = sa.select(sa.null(), lookup.c[DIGEST], sa.literal_column(str(BY_KEY)), *values)
     query = query.select_from(joins.clause.join(lookup, sa.and_(*same)))
-    workspace.backend.connection.execute(
-        sa.insert(ids).from_select([column.name for column in ids.columns], query)
-    )
+    workspace.backend.connection.execute(sa.insert(ids).from_select([column.name for column in ids.columns], query))
 
 
 def fill_polymorphic(workspace: Workspace, table: RestoreTable, columns: list[RestoreColumn]) -> None:
@@ -270,7 +270,11 @@ def fill_polymorphic(workspace: Workspace, table: RestoreTable, columns: list[Re
             label, digest = stage.c[label_name(column)], stage.c[digest_name(column)]
             known = sa.exists().where(poly.c[LABEL] == target.label, poly.c[DIGEST] == digest)
             query = (
-                sa.select(sa.literal(target.label), digest, backend.text(ids.c[exported_name(exporting, target.id_column)]))
+                sa.select(
+                    sa.literal(target.label),
+                    digest,
+                    backend.text(ids.c[exported_name(exporting, target.id_column)]),
+                )
                 .select_from(stage.join(ids, ids.c[DIGEST] == digest))
                 .where(label == target.label, sa.not_(known))
                 .distinct()

@@ -70,7 +70,7 @@ class OverridingInsert(sa.Insert):
 
 @compiles(OverridingInsert)
 def _overriding_insert(element: OverridingInsert, compiler: SQLCompiler, **options: Any) -> str:
-    statement = compiler.visit_insert(element, **options)
+    statement = str(compiler.visit_insert(element, **options))  # type: ignore[no-untyped-call]
     head, select, rest = statement.partition("SELECT")
     return f"{head}OVERRIDING SYSTEM VALUE {select}{rest}"
 
@@ -113,7 +113,7 @@ class PostgreSQL(Backend):
 
     def _lock(self, tables: Sequence[Table], mode: str) -> None:
         if tables:
-            self.connection.execute(LockTables([self.from_clause(table.name) for table in tables], mode))
+            self.connection.execute(LockTables([self.table_clause(table) for table in tables], mode))
 
     def check_constraints_now(self) -> None:
         self.run("SET CONSTRAINTS ALL IMMEDIATE")
@@ -184,9 +184,11 @@ class PostgreSQL(Backend):
         sequence = self._sequence(table, column)
         if sequence is None:
             return
-        highest = self.connection.execute(sa.select(sa.func.max(self.from_clause(table).c[column]))).scalar()
+        highest = self.connection.execute(sa.select(sa.func.max(self.table_clause(table).c[column]))).scalar()
         if highest is not None and highest > self.last_number(table, column):
-            self.connection.execute(sa.select(sa.func.setval(sa.cast(sa.literal(sequence), postgresql.REGCLASS), highest)))
+            self.connection.execute(
+                sa.select(sa.func.setval(sa.cast(sa.literal(sequence), postgresql.REGCLASS), highest))
+            )
 
     # --- staging ------------------------------------------------------------------------------------------------
 
@@ -211,5 +213,3 @@ class PostgreSQL(Backend):
     def insert_from(self, target: sa.TableClause, columns: Sequence[Column], query: sa.Select[Any]) -> sa.Insert:
         kind = OverridingInsert if any(column.identity_always for column in columns) else sa.Insert
         return kind(target).from_select([column.name for column in columns], query)
-
-

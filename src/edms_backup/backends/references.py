@@ -84,11 +84,11 @@ class References:
             index = column.reference.columns.index(column.name)
             return self._taken(column.reference.table, column.reference.referred_columns[index], raw)
         label = self.stage.c[label_name(column)]
-        taken = []
+        taken: list[Expression] = []
         for target in self._workspace.plan.targets:
             if target.label not in self._workspace.dangling_labels.get((self._table.name, column.name), ()):
                 continue
-            row = self._backend.from_clause(self._workspace.keyed[target.table].table, f"o{len(taken)}")
+            row = self._backend.aliased(self._workspace.keyed[target.table].table, f"o{len(taken)}")
             there = sa.exists().where(points_to(self._backend, column.column, raw, row, target))
             coming = self._coming(target.table, target.id_column, self._backend.text(raw), text=True)
             taken.append(sa.and_(label == target.label, sa.or_(there, coming)))
@@ -97,7 +97,7 @@ class References:
     def _taken(self, name: str, referred: str, raw: Expression) -> Expression:
         if name not in self._workspace.keyed:
             return sa.false()
-        row = self._backend.from_clause(self._workspace.keyed[name].table, "o")
+        row = self._backend.aliased(self._workspace.keyed[name].table, "o")
         return sa.or_(sa.exists().where(row.c[referred] == raw), self._coming(name, referred, raw))
 
     def _coming(self, name: str, referred: str, raw: Expression, *, text: bool = False) -> Expression:

@@ -47,13 +47,18 @@ class SQLite(Backend):
     def _engine(self, url: sa.URL) -> sa.Engine:
         path = url.database
         if not path or path == ":memory:":
-            raise EnvironmentFailed("an SQLite database in memory has nothing to back up", hint="name a file: sqlite:///file")
+            raise EnvironmentFailed(
+                "an SQLite database in memory has nothing to back up", hint="name a file: sqlite:///file"
+            )
         if not Path(path).is_file():
             raise EnvironmentFailed(f"there is no database file {path}", hint="check the path after sqlite:///")
         mode = "ro" if self.read_only else "rw"
         uri = sa.URL.create("sqlite", database=f"{Path(path).absolute().as_uri()}", query={"mode": mode, "uri": "true"})
         return sa.create_engine(
-            uri, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool, connect_args={"timeout": 60, "check_same_thread": False}
+            uri,
+            isolation_level="AUTOCOMMIT",
+            poolclass=sa.NullPool,
+            connect_args={"timeout": 60, "check_same_thread": False},
         )
 
     @property
@@ -82,7 +87,9 @@ class SQLite(Backend):
     # --- schema -------------------------------------------------------------------------------------------------
 
     def native_types(self) -> Mapping[tuple[str, str], str]:
-        query = sa.text("SELECT m.name, c.name, c.type FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'")
+        query = sa.text(
+            "SELECT m.name, c.name, c.type FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"
+        )
         return {(table, column): type_.lower() for table, column, type_ in self.connection.execute(query)}
 
     def is_auto_assigned(self, column: Mapping[str, Any], native: str, primary_key: tuple[str, ...]) -> bool:
@@ -193,11 +200,12 @@ class _Bound:
     def __init__(self, column: Column, source: Kind) -> None:
         self._column = column
         self._short_uuid = source is Kind.UUID and "32" in column.native
-        self._plain = {
+        own: dict[Kind, Convert] = {
             Kind.DATE: forms.plain_text,
             Kind.DECIMAL: _decimal_value,
             Kind.OTHER: lambda form: form,
-        }.get(column.kind) or generic_bound(column.kind, source)
+        }
+        self._plain = own.get(column.kind) or generic_bound(column.kind, source)
 
     def __call__(self, form: Any) -> Any:
         if isinstance(form, dict):

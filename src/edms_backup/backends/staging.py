@@ -93,7 +93,12 @@ class StageWriter:
         return row
 
     def _refer(
-        self, row: dict[str, Any], column: RestoreColumn, form: Any, values: Sequence[Any], bound: Callable[[Any], Any]
+        self,
+        row: dict[str, Any],
+        column: RestoreColumn,
+        form: Any,
+        values: Sequence[Any],
+        bound: Callable[[Any], Any],
     ) -> None:
         if is_polymorphic(column):
             assert column.reference is not None

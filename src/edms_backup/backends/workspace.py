@@ -86,7 +86,7 @@ class Workspace:
 
     def _create_restore(self, number: int, table: RestoreTable) -> None:
         backend = self.backend
-        target = backend.from_clause(table.table, "t")
+        target = backend.aliased(table.table, "t")
         staged: list[sa.ColumnElement[Any]] = [self._number(ROW), _text(KEY, None), _text(DIGEST, 32)]
         index = [ROW, DIGEST]
         for column in table.columns:
@@ -105,7 +105,7 @@ class Workspace:
 
     def _create_ids(self, number: int, table: ReferredTable, *, looked_up: bool) -> None:
         backend = self.backend
-        target = backend.from_clause(table.keyed.table, "t")
+        target = backend.aliased(table.keyed.table, "t")
         columns: list[sa.ColumnElement[Any]] = [self._number(ROW), _text(DIGEST, 32), self._number(MATCHED)]
         columns += [target.c[name].label(exported_name(table, name)) for name in table.exported]
         numbers = [name for name in table.exported if table.keyed.table.column(name).kind is Kind.INTEGER]
@@ -144,7 +144,7 @@ class Workspace:
     def final_column(self, table: RestoreTable, name: str) -> sa.ColumnClause[Any]:
         """The value that column `name` of the target will have."""
         values = list(dict.fromkeys([*(c.name for c in table.columns), *table.identity]))
-        return self.final[table.name].c[f"f{values.index(name)}"]  # type: ignore[return-value]
+        return self.final[table.name].c[f"f{values.index(name)}"]
 
     def analyse(self, *tables: sa.TableClause) -> None:
         """Tell the planner how large staging tables have become."""

@@ -41,9 +41,7 @@ def create(source: Source, options: CreateOptions, progress: Progress) -> Create
     with open_backend(source.url, read_only=True) as backend:
         progress.stage("reading the schema")
         catalog = load_catalog(backend, registry)
-        names = select_tables(
-            catalog.keyed, include=options.tables, exclude=options.exclude, tiers=options.tiers
-        )
+        names = select_tables(catalog.keyed, include=options.tables, exclude=options.exclude, tiers=options.tiers)
         plans = tuple(plan_extract(catalog.keyed, name) for name in _restore_order(catalog, names))
         run = _Run(backend, registry, catalog, plans, progress)
         written = _write(run, path)

@@ -145,7 +145,10 @@ def _carry_out(run: _Run) -> bool:
             if error.connection_invalidated:
                 raise
             backend.rollback()
-            _refused(run, Problem("constraint-violated", f"the target refused the restore: {driver_message(error)}"))
+            _refused(
+                run,
+                Problem("constraint-violated", f"the target refused the restore: {driver_message(error)}"),
+            )
             return False
         except RestoreRefused as error:
             backend.rollback()

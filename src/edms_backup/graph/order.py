@@ -108,7 +108,9 @@ def restore_levels(keyed: Keyed) -> dict[str, int]:
     condensed = nx.condensation(graph)
     levels: dict[str, int] = {}
     for node in nx.topological_sort(condensed):
-        above = [levels[member] for before in condensed.predecessors(node) for member in condensed.nodes[before]["members"]]
+        above = [
+            levels[member] for before in condensed.predecessors(node) for member in condensed.nodes[before]["members"]
+        ]
         for member in condensed.nodes[node]["members"]:
             levels[member] = max(above, default=-1) + 1
     return levels

@@ -13,7 +13,18 @@ from edms_backup.config.registry import Registry
 from edms_backup.errors import RegistryError
 from edms_backup.graph.keys import Leaf, expand_key
 from edms_backup.graph.order import Order, hard_references, identity_order, write_order
-from edms_backup.model import Column, Keyed, KeyedTable, Kind, OnConflict, Policy, Reference, ReferenceKind, Schema, Table
+from edms_backup.model import (
+    Column,
+    Keyed,
+    KeyedTable,
+    Kind,
+    OnConflict,
+    Policy,
+    Reference,
+    ReferenceKind,
+    Schema,
+    Table,
+)
 from edms_backup.options import RestoreOptions
 from edms_backup.plan.extract import PolymorphicTarget, polymorphic_targets
 from edms_backup.plan.source import SourceSchema
@@ -167,9 +178,7 @@ def plan_restore(
     names = [name for name in selected if _present(name, source, target, rows, drift)]
     live = {name: target.tables[name] for name in names}
     order = write_order(live, _live_references(live, keyed), lambda table, r: _can_wait(table, r, deferrable))
-    tables = {
-        name: _plan_table(keyed, source, name, order, drift, row_checked=row_checked) for name in order.tables
-    }
+    tables = {name: _plan_table(keyed, source, name, order, drift, row_checked=row_checked) for name in order.tables}
     needed = {r.table for t in tables.values() for c in t.columns if (r := c.reference) is not None}
     targets = polymorphic_targets(keyed)
     if any(c.reference and c.reference.kind is ReferenceKind.POLYMORPHIC for t in tables.values() for c in t.columns):
@@ -186,9 +195,7 @@ def plan_restore(
     )
 
 
-def _present(
-    name: str, source: SourceSchema, target: Schema, rows: Mapping[str, int], drift: _Drift
-) -> bool:
+def _present(name: str, source: SourceSchema, target: Schema, rows: Mapping[str, int], drift: _Drift) -> bool:
     if name in target.tables:
         return True
     if rows.get(name):

@@ -60,7 +60,9 @@ class LineFormat:
     def __init__(self, keyed: Keyed, name: str) -> None:
         self.table = keyed[name]
         self.columns: Mapping[str, Kind] = {c.name: c.kind for c in self.table.table.columns if not c.generated}
-        self.references = {column: self.table.resolving[column] for column in self.columns if column in self.table.resolving}
+        self.references = {
+            column: self.table.resolving[column] for column in self.columns if column in self.table.resolving
+        }
         self._reader = RowReader(name, self.columns, frozenset(self.references))
         self._positions = {column: position for position, column in enumerate(self.columns)}
         try:

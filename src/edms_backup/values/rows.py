@@ -104,7 +104,10 @@ class RowReader:
         documents = {name for name, kind in columns.items() if kind is Kind.JSON and name not in references}
         members = [(f"m{i}", msgspec.Raw if name in documents else Any) for i, name in enumerate(columns)]
         row_type = msgspec.defstruct(
-            "Row", members, rename=dict(zip((m[0] for m in members), columns, strict=True)), forbid_unknown_fields=True
+            "Row",
+            members,
+            rename=dict(zip((m[0] for m in members), columns, strict=True)),
+            forbid_unknown_fields=True,
         )
         self._names = tuple(columns)
         self._attributes = tuple(member[0] for member in members)
