@@ -181,11 +181,13 @@ def test_what_an_archive_holds_cannot_steer_the_terminal(fake: Any, run: Any, te
 
 
 def test_a_long_value_is_shortened(fake: Any, run: Any) -> None:
-    fake.verified = VerifyReport("x", 1, 1, (Problem("bad", "no", "t", ["k"], "c", "v" * 1000), Problem("a", "b")))
+    fake.verified = VerifyReport(
+        "x", 1, 1, (Problem("bad", "no", "t", ["k"], "c", "v" * 1000), *[Problem("a", "b")] * 2)
+    )
     result = run("verify", "x")
     assert result.exit_code == 3
     assert f"k · c = {'v' * 59}…: no" in result.stdout
-    assert "  a\n    b\n" in result.stdout
+    assert "  a\n    b (×2)\n" in result.stdout
     assert result.stdout.endswith("damaged: x, 1 row in 1 part read; do not rely on this archive\n")
 
 

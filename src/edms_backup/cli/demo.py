@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from edms_backup.cli.books import books_shown, closing_sentence
@@ -44,16 +45,18 @@ def demo(session: Session, keep: Path | None) -> int:
     """
     screen = Output(session)
     if keep is not None:
-        return _play(screen, keep)
+        return _play(screen, keep, kept=True)
     with tempfile.TemporaryDirectory(prefix="edms-backup-demo-") as folder:
-        return _play(screen, Path(folder))
+        return _play(screen, Path(folder), kept=False)
 
 
-def _play(screen: Output, folder: Path) -> int:
+def _play(screen: Output, folder: Path, kept: bool) -> int:
     # Bars would tear the story apart; programs still get their lines.
     with screen.progress() if screen.session.json_log else nullcontext(NoProgress()) as progress:
         report = run_demo(folder, progress, Story(screen))
     screen.show(_closing_sentence(report))
+    if kept:
+        screen.show(Text(f"Databases and archive are in {safe(folder)}."))
     screen.document(report.as_json)
     if not report.ok:
         screen.bad_news(*(Text(f"differs: {safe(p.claim)}: {safe(p.found)}") for p in report.proofs if not p.holds))
@@ -103,6 +106,8 @@ class Story:
 
     def proof(self, proof: Proof) -> None:
         """A claim with its tick or cross."""
-        mark = Text("✓ ", style="green") if proof.holds else Text("✗ ", style="bold red")
-        line = Text.assemble(mark, safe(proof.claim), (f": {safe(proof.found)}", "dim" if proof.holds else "red"))
-        self._screen.show(Padding(line, (0, 0, 0, 3), expand=False))
+        mark = Text("✓", style="green") if proof.holds else Text("✗", style="bold red")
+        line = Text.assemble(safe(proof.claim), (f": {safe(proof.found)}", "dim" if proof.holds else "red"))
+        row = Table.grid(padding=(0, 1, 0, 0))
+        row.add_row(mark, line)
+        self._screen.show(Padding(row, (0, 0, 0, 3), expand=False))

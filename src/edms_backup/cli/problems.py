@@ -22,16 +22,18 @@ def problem_list(problems: Sequence[Problem], total: int, limit: int | None = SH
     for (table, code), group in groupby(shown, key=lambda p: (p.table, p.code)):
         title = f"{safe(table)}: {safe(code)}" if table else safe(code)
         yield Padding(Text(title, style="bold"), (0, 0, 0, 2), expand=False)
-        for problem in group:
-            yield Padding(_line(problem), (0, 0, 0, 4), expand=False)
+        for line, same in groupby(map(_line, group)):
+            times = len(list(same))
+            text = line if times == 1 else f"{line} (×{times})"
+            yield Padding(Text(text), (0, 0, 0, 4), expand=False)
     if total > len(shown):
         yield Text(f"  … and {total - len(shown):,} more (all that were recorded with --json)", style="dim")
 
 
-def _line(problem: Problem) -> Text:
+def _line(problem: Problem) -> str:
     where = [] if problem.key is None else [key_text(problem.key)]
     if problem.column is not None:
         value = "" if problem.value is None else f" = {value_text(problem.value)}"
         where.append(f"{safe(problem.column)}{value}")
     message = safe(masked(problem.message))
-    return Text(f"{' · '.join(where)}: {message}" if where else message)
+    return f"{' · '.join(where)}: {message}" if where else message

@@ -107,7 +107,7 @@ def run_demo(folder: Path, progress: Progress, narrator: Narrator) -> DemoReport
     )
     copied = plain_copy(live, fresh)
     narrator.warn(
-        f"Of {copied.lost + copied.wrong + copied.right} references to users, roles and types, a dump that "
+        f"Of {copied.lost + copied.wrong + copied.right:,} references to users, roles and types, a dump that "
         f"copies ids would leave {copied.lost} pointing at nothing and {copied.wrong} at the wrong row."
     )
 
