@@ -32,8 +32,7 @@ class Writer:
         values = [sa.null() if column.name in self._table.deferred else self._value(column.name) for column in columns]
         final = self._final
         query = sa.select(*values).where(final.c[ACTION] == Action.INSERT).order_by(final.c[ROW])
-        result = self._backend.connection.execute(self._backend.insert_from(self._target, columns, query))
-        self._expect(result.rowcount, books.inserted, "inserted")
+        self._execute(self._backend.insert_from(self._target, columns, query), books.inserted, "inserted")
 
     def patch(self, books: Books) -> None:
         """Fill in the deferred references of inserted rows."""
@@ -54,8 +53,7 @@ class Writer:
         values = {c.name: self._value(c.name) for c in self._table.columns if c.name not in fixed}
         where = [self._target.c[name] == self._value(name) for name in self._table.identity]
         update = sa.update(self._target).values(values).where(self._final.c[ACTION] == Action.UPDATE, *where)
-        result = self._backend.connection.execute(update)
-        self._expect(result.rowcount, books.updated, "updated")
+        self._execute(update, books.updated, "updated")
 
     def count_deletions(self) -> int:
         """Rows of the target that the archive does not have."""
@@ -70,8 +68,7 @@ class Writer:
         empty = {c: sa.null() for c in sorted(selves) if self._table.table.column(c).nullable}
         if empty and self._backend.capabilities.row_checked:
             self._backend.connection.execute(sa.update(self._target).values(empty).where(self._not_in_archive()))
-        result = self._backend.connection.execute(sa.delete(self._target).where(self._not_in_archive()))
-        self._expect(result.rowcount, books.deleted, "deleted")
+        self._execute(sa.delete(self._target).where(self._not_in_archive()), books.deleted, "deleted")
 
     def check_written(self) -> None:
         """See that the target now holds what was decided: a trigger may have had other ideas."""
@@ -114,7 +111,10 @@ class Writer:
     def _value(self, name: str) -> sa.ColumnClause[Any]:
         return self._workspace.final_column(self._table, name)
 
-    def _expect(self, rows: int, expected: int, done: str) -> None:
+    def _execute(self, statement: sa.Executable, expected: int, done: str) -> None:
+        """Run a statement that must touch `expected` rows."""
+        options = {"preserve_rowcount": True}
+        rows = self._backend.connection.execute(statement, execution_options=options).rowcount
         if rows != expected:
             raise RestoreRefused(
                 f"table {self._table.name}: {expected} rows should have been {done}, but the server did so with {rows}",
