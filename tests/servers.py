@@ -137,8 +137,10 @@ def _private_postgresql() -> Iterator[sa.URL]:
         password.write_text(PASSWORD)
         password.chmod(0o644)
         _run(
-            [programs / "initdb", "-D", data, "-U", "edms", "-E", "UTF8", "--locale=C", "--no-sync"]
-            + ["-A", "scram-sha-256", f"--pwfile={password}"],
+            [
+                *(programs / "initdb", "-D", data, "-U", "edms", "-E", "UTF8", "--locale=C", "--no-sync"),
+                *("-A", "scram-sha-256", f"--pwfile={password}"),
+            ],
             account,
         )
         port = _free_port()
@@ -184,8 +186,10 @@ def _private_mariadb() -> Iterator[sa.URL]:
         data, port, unix_socket = folder / "data", _free_port(), folder / "socket"
         user = [f"--user={account.pw_name}"] if account else []
         _run(
-            [install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"]
-            + ["--skip-test-db", *user],
+            [
+                *(install, "--no-defaults", f"--datadir={data}", *user),
+                *("--auth-root-authentication-method=normal", "--skip-test-db"),
+            ]
         )
         command = [
             *(server, "--no-defaults", f"--datadir={data}", f"--socket={unix_socket}", f"--port={port}", *user),

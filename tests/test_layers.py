@@ -24,7 +24,8 @@ LAYERS = (
     ("execute",),
     ("api",),
     ("demo",),
-    ("cli", "__main__"),
+    ("cli",),
+    ("__main__",),
 )
 RANK = {layer: rank for rank, layers in enumerate(LAYERS) for layer in layers}
 
