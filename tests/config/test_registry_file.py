@@ -113,7 +113,7 @@ def test_a_mistake_is_named_with_its_line_and_a_hint(text: str, line: int, messa
 
 
 def test_what_is_no_utf8_is_refused_with_its_line() -> None:
-    with pytest.raises(RegistryError, match="reg.yaml:2: the registry is not UTF-8"):
+    with pytest.raises(RegistryError, match=r"reg\.yaml:2: the registry is not UTF-8"):
         parse_registry(b"version: 1\n# \xff", "reg.yaml")
 
 
@@ -144,7 +144,7 @@ def test_every_field_is_read() -> None:
 
 
 def test_the_least_registry_infers_everything() -> None:
-    registry = parse_registry(b"version: 1\nexclude: []\ntables: {}\n", "reg.yaml")
+    registry = parse_registry(b"version: 1\ndefaults: {}\nexclude: []\ntables: {}\n", "reg.yaml")
     assert registry.tables == {}
     assert registry.exclude == ()
     assert registry.unlisted is Unlisted.INFER

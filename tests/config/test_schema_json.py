@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -28,7 +28,7 @@ def valid(value: Any, schema: Mapping[str, Any]) -> bool:
 def _holds(word: str, rule: Any, value: Any, schema: Mapping[str, Any]) -> bool:
     is_map, is_list, is_text = isinstance(value, dict), isinstance(value, list), isinstance(value, str)
     known = schema.get("properties", {})
-    checks = {
+    checks: dict[str, Callable[[], bool]] = {
         "$ref": lambda: valid(value, json_schema()["$defs"][rule.rsplit("/", 1)[-1]]),
         "type": lambda: isinstance(value, TYPES[rule]),
         "const": lambda: type(value) is type(rule) and value == rule,
