@@ -15,8 +15,8 @@ MAX_TABLES: Final = 100_000
 MAX_PARTS: Final = 100_000
 """Of all tables together: 6 TiB of rows with parts of the usual size."""
 
-MAX_MEMBERS: Final = 300_000
-"""Files and folders of an archive."""
+MAX_MEMBERS: Final = 210_000
+"""Files and folders of an archive: every table, every part, and what lies beside them."""
 
 MAX_LINE: Final = 64 << 20
 """Bytes of one row, without its line end."""

@@ -16,6 +16,7 @@ from edms_backup.archive.limits import MAX_MEMBERS
 from edms_backup.archive.names import MANIFEST
 from edms_backup.errors import ArchiveError
 
+_OUTSIDE: Final = frozenset(("", ".", ".."))
 _MAX_DEPTH: Final = 4
 """Deeper than any archive, so that something unknown is named and not searched without end."""
 
@@ -162,7 +163,7 @@ def _plain_names(fd: int) -> dict[str, tar.TarMember]:
         name = member.name.removeprefix("./")
         if name == "." and member.is_folder:
             continue
-        if any(step in ("", ".", "..") for step in name.split("/")) or "\\" in name or "\0" in name:
+        if not _OUTSIDE.isdisjoint(name.split("/")) or "\\" in name or "\0" in name:
             raise ArchiveError(
                 f"the member {member.name!r} of the archive leads out of it",
                 hint="the archive may be hostile; use one of known origin",

@@ -17,6 +17,7 @@ from edms_backup.archive.limits import MAX_MEMBERS
 from edms_backup.errors import ArchiveError
 
 BLOCK: Final = 512
+_ZEROS: Final = bytes(BLOCK)
 _MAX_TAIL: Final = 1 << 20
 _MAX_EXTENDED: Final = 64 << 10
 _OCTAL: Final = re.compile(rb" *([0-7]+)[ \0]*")
@@ -56,7 +57,7 @@ def members(fd: int) -> Iterator[TarMember]:
         header = os.pread(fd, BLOCK, offset)
         if len(header) < BLOCK:
             raise _damaged("it is cut short")
-        if not any(header):
+        if header == _ZEROS:
             if extended:
                 raise _damaged("an extended header belongs to no member")
             _check_tail(fd, offset, end)
@@ -71,14 +72,15 @@ def members(fd: int) -> Iterator[TarMember]:
                 raise _damaged("an extended header is too long")
             extended = _records(os.pread(fd, size, offset))
         else:
-            name = extended.get("path", name)
-            size = _number(extended.get("size", str(size)))
-            extended = {}
+            if extended:
+                name = extended.get("path", name)
+                size = _number(extended.get("size", str(size)))
+                extended = {}
             yield _member(name, kind, offset, size)
         padding = -size % BLOCK
         if offset + size + padding > end:
             raise _damaged("it is cut short")
-        if any(os.pread(fd, padding, offset + size)):
+        if padding and any(os.pread(fd, padding, offset + size)):
             raise _damaged(f"there is something behind the member {name!r}")
         offset += size + padding
 
@@ -96,7 +98,8 @@ def _member(name: str, kind: bytes, offset: int, size: int) -> TarMember:
 
 
 def _parse(header: bytes) -> tuple[str, bytes, int]:
-    total = sum(header) - sum(header[148:156]) + 8 * ord(" ")
+    # A header is mostly zeros, and a hostile tar has many headers: summing up the rest takes a quarter of the time.
+    total = sum((header[:148] + header[156:]).replace(b"\0", b"")) + 8 * ord(" ")
     # The three ways in which tar programs write a checksum; anything else is a damaged one.
     if header[148:156] not in (b"%06o\0 " % total, b"%07o\0" % total, b"%06o \0" % total):
         raise _damaged("a header has a wrong checksum")

@@ -51,9 +51,12 @@ def decide_rows(workspace: Workspace, table: RestoreTable) -> None:
     target = backend.aliased(table.table, "t")
     matched = ids.c[MATCHED] != NOT_MATCHED
     found = [target.c[name] == ids.c[exported_name(table, name)] for name in table.identity]
-    clause = references.clause.join(ids, ids.c[ROW] == stage.c[ROW]).outerjoin(target, sa.and_(matched, *found))
+    clause: sa.FromClause = references.clause.join(ids, ids.c[ROW] == stage.c[ROW])
     values = _values(table, references, ids, target)
-    differs = _differs(workspace, table, values, target)
+    differs: Expression = sa.false()
+    if not table.keyed.whole_row:
+        clause = clause.outerjoin(target, sa.and_(matched, *found))
+        differs = _differs(workspace, table, values, target)
     missing: list[Expression] = []
     dangling: list[Expression] = []
     named: list[Expression] = []
