@@ -83,7 +83,11 @@ class NewFile:
 def new_folder(path: Path) -> None:
     """Make a folder that did not exist before."""
     path.mkdir(FOLDER_MODE)
-    path.chmod(FOLDER_MODE)
+    try:
+        path.chmod(FOLDER_MODE)
+    except OSError:
+        path.rmdir()
+        raise
 
 
 def sync_folder(path: Path) -> None:

@@ -89,9 +89,7 @@ class FolderMembers:
                         hint="edms-backup writes files and folders only; use the original archive",
                     )
                 if len(self.sizes) + len(self.folders) > MAX_MEMBERS:
-                    raise ArchiveError(
-                        f"the archive has more than {MAX_MEMBERS} files", hint="check the path"
-                    )
+                    raise ArchiveError(f"the archive has more than {MAX_MEMBERS} files", hint="check the path")
 
     def _scan_below(self, parent: int, name: str, prefix: str, depth: int) -> None:
         if depth > _MAX_DEPTH:

@@ -21,9 +21,7 @@ _FILE: Final = re.compile(r"[a-z][a-z0-9_-]{0,50}\.(?:json|yaml)")
 _PARTIAL: Final = re.compile(r"\..+\.partial-[0-9a-f]{16}", re.DOTALL)
 
 # Windows opens these as devices, whatever the extension.
-_DEVICES: Final = frozenset(
-    ["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))]
-)
+_DEVICES: Final = frozenset(["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))])
 
 
 class FolderNames:

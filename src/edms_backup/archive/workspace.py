@@ -20,13 +20,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from edms_backup.archive.files import FILE_MODE, new_folder, sync_folder
+from edms_backup.archive.files import FILE_MODE, FOLDER_MODE, sync_folder
 from edms_backup.archive.names import is_partial, partial_name
 from edms_backup.errors import UsageError
 
 _LOCK: Final = "lock"
 _CONTENT: Final = frozenset((_LOCK, "archive", "archive.tar", "part"))
-_ATTEMPTS: Final = 5
+_ATTEMPTS: Final = 100
 
 
 class Workspace:
@@ -82,9 +82,12 @@ def refuse_existing(target: Path, *, folder: bool) -> None:
 def _locked_folder(target: Path) -> tuple[Path, int]:
     for _ in range(_ATTEMPTS):
         path = target.parent / partial_name(target.name)
-        new_folder(path)
+        path.mkdir(FOLDER_MODE)
         try:
+            path.chmod(FOLDER_MODE)
             lock = _locked_file(path / _LOCK)
+        except FileNotFoundError:
+            continue  # another run took the new folder for a dead one
         except BaseException:
             _remove(path)
             raise
@@ -95,10 +98,7 @@ def _locked_folder(target: Path) -> tuple[Path, int]:
 
 def _locked_file(path: Path) -> int | None:
     """Make and lock the file; None where another run took the new folder for a dead one in between."""
-    try:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
-    except FileNotFoundError:
-        return None
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
     try:
         if _lock(lock) and os.fstat(lock).st_nlink:
             os.fchmod(lock, FILE_MODE)

@@ -65,9 +65,7 @@ class ArchiveWriter:
 
     def __enter__(self) -> Self:
         if is_partial(self.path.name):
-            raise UsageError(
-                f"{self.path.name} is a name for unfinished archives", hint="choose another name"
-            )
+            raise UsageError(f"{self.path.name} is a name for unfinished archives", hint="choose another name")
         with self._disk():
             if not self.path.parent.is_dir():
                 raise UsageError(f"{self.path.parent} is no folder", hint="make it first")
