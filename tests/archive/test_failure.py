@@ -126,27 +126,34 @@ def test_a_limit_of_the_process(tmp_path: Path, name: str) -> None:
 def test_killed_at_every_call(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "earlier")
     before = read(tmp_path / "earlier")
-    with monkeypatch.context() as patch:
-        faults = Faults(patch, ("open", "unlink", "rmdir", *CALLS), lambda: os.kill(os.getpid(), signal.SIGKILL))
-        complete = 0
-        for faults.at in range(1, 1000):
-            path = tmp_path / f"{faults.at}{name}"
-            status = in_child(lambda path=path: write(path))  # type: ignore[misc]
-            if status == 0:
-                break
-            assert status == signal.SIGKILL
-            if path.exists():
-                assert read(path) == before
-                complete += 1
-            else:
-                with pytest.raises(UsageError):
-                    ArchiveReader.open(path)
-            assert len(leftovers(tmp_path)) <= 2
-        assert faults.at > 30
-        assert complete
-    write(tmp_path / name)
-    assert leftovers(tmp_path) == []
-    assert read(tmp_path / name) == read(tmp_path / "earlier") == before
+
+    def write_and_die(path: Path, moment: int) -> None:
+        calls = ("open", "unlink", "rmdir", *CALLS)
+        Faults(monkeypatch, calls, lambda: os.kill(os.getpid(), signal.SIGKILL)).at = moment
+        write(path)
+
+    complete = 0
+    for moment in range(1, 1000):
+        folder = tmp_path / str(moment)
+        folder.mkdir()
+        _leftover(folder, lock=socket.gethostname(), part="of a run killed before")
+        path = folder / name
+        status = in_child(lambda path=path, moment=moment: write_and_die(path, moment))  # type: ignore[misc]
+        if status == 0:
+            break
+        assert status == signal.SIGKILL
+        if path.exists():
+            assert read(path) == before
+            complete += 1
+        else:
+            with pytest.raises(UsageError):
+                ArchiveReader.open(path)
+            write(path)
+        write(folder / "next")
+        assert sorted(entry.name for entry in folder.iterdir()) == sorted((name, "next"))
+    assert moment > 40
+    assert complete > 3
+    assert read(tmp_path / "earlier") == before
 
 
 @both

@@ -15,7 +15,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edms_backup.archive import ArchiveReader, Manifest, ManifestTable, Part, SourceFacts, manifest, tar
+from edms_backup.archive import ArchiveReader, Manifest, ManifestTable, Part, SourceFacts, manifest, parts, tar
 from edms_backup.archive import members as members_module
 from edms_backup.errors import ArchiveError, EnvironmentFailed
 from tests.archive.helpers import in_child, read, write
@@ -44,14 +44,15 @@ def squeeze(raw: bytes, **options: int) -> bytes:
 
 
 def refused(path: Path, message: str) -> None:
-    """Reading the archive ends soon, in little memory, with this message."""
+    """Reading the archive ends with this message."""
+    with pytest.raises(ArchiveError, match=message):
+        read(path)
 
-    def attempt() -> None:
-        with pytest.raises(ArchiveError, match=message):
-            read(path)
 
+def refused_soon(path: Path, message: str) -> None:
+    """So it does, within the time and the memory that an attacker may take."""
     begun = time.monotonic()
-    assert in_child(attempt, memory=256 << 20) == 0
+    assert in_child(lambda: refused(path, message), memory=256 << 20) == 0
     assert time.monotonic() - begun < 5
 
 
@@ -62,16 +63,16 @@ def zeros() -> bytes:
 
 def test_a_gigabyte_in_one_row(tmp_path: Path, zeros: bytes) -> None:
     assert len(zeros) < 150_000
-    refused(forge(tmp_path / "a", zeros, rows=1, raw_size=GIB), "a row of more than 64 MiB")
+    refused_soon(forge(tmp_path / "a", zeros, rows=1, raw_size=GIB), "a row of more than 64 MiB")
 
 
 def test_a_gigabyte_where_little_is_announced(tmp_path: Path, zeros: bytes) -> None:
-    refused(forge(tmp_path / "a", zeros, rows=1, raw_size=1000), "decompresses to more than 1000 bytes")
+    refused_soon(forge(tmp_path / "a", zeros, rows=1, raw_size=1000), "decompresses to more than 1000 bytes")
 
 
 def test_a_gigabyte_of_line_ends(tmp_path: Path) -> None:
     raw = squeeze(b"\n" * GIB)
-    refused(forge(tmp_path / "a", raw, rows=1000, raw_size=GIB), "more than 1000 rows")
+    refused_soon(forge(tmp_path / "a", raw, rows=1000, raw_size=GIB), "more than 1000 rows")
     path = forge(tmp_path / "b", raw, rows=GIB, raw_size=GIB)
 
     def count() -> None:
@@ -88,7 +89,7 @@ def test_the_longest_row_that_may_be(tmp_path: Path) -> None:
     with ArchiveReader.open(path) as reader:
         assert [list(map(len, batch)) for batch in reader.lines("t")] == [[64 << 20]]
     path = forge(tmp_path / "b", squeeze(b"x" + raw), rows=1, raw_size=len(raw) + 1)
-    refused(path, "a row of more than 64 MiB")
+    refused_soon(path, "a row of more than 64 MiB")
 
 
 def _no_checksum(raw: bytes) -> bytes:
@@ -182,10 +183,10 @@ def _many_tables() -> bytes:
 
 
 def _many_parts() -> bytes:
-    parts = b",".join([b'{"path":"","rows":0,"size":0,"sha256":"","raw_size":0}'] * 100_001)
+    entries = b",".join([b'{"path":"","rows":0,"size":0,"sha256":"","raw_size":0}'] * 100_001)
     return (
         b'{"format":1,"tool":"","created":"","source":{"product":"","version":""},"files":[],"tables":['
-        b'{"name":"","folder":"","rows":0,"parts":[' + parts + b"]}]}"
+        b'{"name":"","folder":"","rows":0,"parts":[' + entries + b"]}]}"
     )
 
 
@@ -205,7 +206,19 @@ def _many_parts() -> bytes:
 )
 def test_manifests_that_are_too_much(tmp_path: Path, make: Callable[[], bytes], message: str) -> None:
     (tmp_path / "backup.json").write_bytes(make())
-    refused(tmp_path, message)
+    refused_soon(tmp_path, message)
+
+
+def test_bounds_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = forge(tmp_path / "a", squeeze(b"{}\n" * 9), rows=9, raw_size=27)
+    monkeypatch.setattr(parts, "MAX_LINE", 1)
+    refused(path, "a row of more than")
+    monkeypatch.setattr(manifest, "MAX_PARTS", 0)
+    refused(path, "more than 0 parts")
+    monkeypatch.setattr(manifest, "MAX_TABLES", 0)
+    refused(path, "more than 0 tables")
+    monkeypatch.setattr(manifest, "MAX_MANIFEST", 9)
+    refused(path, "more than 9 bytes")
 
 
 def test_links_in_a_folder(tmp_path: Path) -> None:
@@ -351,7 +364,7 @@ def test_a_long_tail(good: Path) -> None:
     with tarfile.open(path, "w") as archive:
         archive.add(good, "a")
     os.truncate(path, 20 * GIB)
-    refused(path, "something after its end")
+    refused_soon(path, "something after its end")
 
 
 def test_too_many_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -369,10 +382,10 @@ def test_as_many_members_as_may_be_are_read_in_time(tmp_path: Path) -> None:
     stream.write(header * 210_001)
     path = tmp_path / "a.tar"
     path.write_bytes(stream.getvalue() + bytes(1024))
-    refused(path, "twice")
+    refused_soon(path, "twice")
     names = (tarfile.TarInfo(f"a/{number}").tobuf(tarfile.USTAR_FORMAT) for number in range(210_001))
     path.write_bytes(b"".join(names) + bytes(1024))
-    refused(path, "more than 210000 members")
+    refused_soon(path, "more than 210000 members")
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

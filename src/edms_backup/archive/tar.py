@@ -100,8 +100,7 @@ def _member(name: str, kind: bytes, offset: int, size: int) -> TarMember:
 def _parse(header: bytes) -> tuple[str, bytes, int]:
     # A header is mostly zeros, and a hostile tar has many headers: the rest is summed up faster.
     total = sum((header[:148] + header[156:]).translate(None, b"\0")) + 8 * ord(" ")
-    # The three ways in which tar programs write a checksum; anything else is a damaged one.
-    if header[148:156] not in (b"%06o\0 " % total, b"%07o\0" % total, b"%06o \0" % total):
+    if header[148:156] != b"%06o\0 " % total:
         raise _damaged("a header has a wrong checksum")
     if header[257:262] != b"ustar":
         raise _damaged("a header is of an unknown kind")
