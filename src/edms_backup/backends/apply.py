@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from edms_backup.backends.base import Expression
 from edms_backup.backends.decide import Action
-from edms_backup.backends.workspace import ACTION, MATCHED, NOT_MATCHED, ROW, Workspace, exported_name
+from edms_backup.backends.workspace import ACTION, ROW, Workspace, exported_name
 from edms_backup.errors import RestoreRefused
 from edms_backup.plan.restore import RestoreTable
 from edms_backup.report import Books
@@ -22,7 +22,8 @@ class Writer:
         self._backend = workspace.backend
         self._table = table
         self._target = workspace.backend.table_clause(table.table)
-        self._final = workspace.final[table.name]
+        # Without rows in the archive there is nothing to write, only to delete.
+        self._final = workspace.final.get(table.name, workspace.poly)
 
     def insert(self, books: Books) -> None:
         """Insert new rows; deferred references stay empty."""
@@ -72,6 +73,8 @@ class Writer:
 
     def check_written(self) -> None:
         """See that the target now holds what was decided: a trigger may have had other ideas."""
+        if not self._table.rows:
+            return
         final, target = self._final, self._target
         same = [target.c[name] == self._value(name) for name in self._table.identity]
         differences: list[Expression] = [target.c[self._table.identity[0]].is_(None)]
@@ -100,10 +103,11 @@ class Writer:
                 self._backend.advance_number(self._table.table, column.name)
 
     def _not_in_archive(self) -> Any:
-        ids = self._workspace.ids[self._table.name]
+        ids = self._workspace.ids.get(self._table.name)
+        if ids is None:
+            return sa.true()
         same = [ids.c[exported_name(self._table, name)] == self._target.c[name] for name in self._table.identity]
-        looked_up = sa.and_(ids.c[ROW].is_(None))
-        return sa.not_(sa.exists().where(sa.or_(ids.c[MATCHED] != NOT_MATCHED, looked_up), *same))
+        return sa.not_(sa.exists().where(*same))
 
     def _written(self) -> list[str]:
         return list(dict.fromkeys([*(c.name for c in self._table.columns), *self._table.identity]))

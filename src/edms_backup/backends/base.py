@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.sql.selectable import NamedFromClause
 
 from edms_backup.backends.reflect import reflect
-from edms_backup.errors import BackupError, EnvironmentFailed, UsageError
+from edms_backup.errors import BackupError, EnvironmentFailed, RestoreRefused, UsageError
 from edms_backup.model import Column, Kind, Schema, Table
 from edms_backup.values import forms
 
@@ -102,6 +102,19 @@ class Backend:
             ) from error
         except SQLAlchemyError as error:
             raise EnvironmentFailed(f"{doing} {self.place}: {error}") from error
+
+    @contextmanager
+    def refusals(self) -> Iterator[None]:
+        """Turn what the server refuses to write into RestoreRefused; a lost connection stays what it is."""
+        try:
+            yield
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise
+            raise RestoreRefused(
+                f"the target refused what the restore wrote: {driver_message(error)}",
+                hint="a constraint or a trigger that could not be checked beforehand; nothing was kept",
+            ) from error
 
     def hint_for(self, error: DBAPIError) -> str | None:
         """What to do about a driver error."""

@@ -20,7 +20,9 @@ from edms_backup.backends.workspace import (
     KEY,
     MATCHED,
     NOT_MATCHED,
+    PREFIX,
     ROW,
+    UNRESOLVED,
     Workspace,
     exported_name,
     text_name,
@@ -29,7 +31,7 @@ from edms_backup.backends.workspace import (
 from edms_backup.graph.keys import expand_key
 from edms_backup.model import OnMatch, UniqueKey
 from edms_backup.options import OnUnresolved
-from edms_backup.plan.restore import RestoreTable
+from edms_backup.plan.restore import RestoreColumn, RestoreTable
 from edms_backup.report import Problem
 
 SHOWN = 10
@@ -123,7 +125,7 @@ class Checks:
             self._violated(check.name, check.condition)
 
     def _unresolved(self) -> None:
-        if self._workspace.plan.options.on_unresolved is not OnUnresolved.FAIL:
+        if self._workspace.plan.options.on_unresolved is not OnUnresolved.FAIL or not self._any_unresolved():
             return
         for column in self._table.columns:
             if column.reference is None:
@@ -141,6 +143,10 @@ class Checks:
             )
             self._report(rows, partial(self._unresolved_problem, column.name, column.reference.table))
 
+    def _any_unresolved(self) -> bool:
+        query = sa.select(self._final.c[ROW]).where(self._final.c[UNRESOLVED] > 0).limit(1)
+        return self._backend.connection.execute(query).first() is not None
+
     def _unresolved_problem(self, column: str, table: str, row: Sequence[Any]) -> Problem:
         _, key, named, raw = row
         if named is None:
@@ -156,19 +162,26 @@ class Checks:
         self._report(rows, lambda row: self._problem("row-exists", row[1], what))
 
     def _empty(self) -> None:
-        for column in self._table.columns:
-            if column.column.nullable:
-                continue
-            value = self._workspace.final_column(self._table, column.name)
-            rows = self._rows(self._final.c[ACTION].in_(WRITTEN), value.is_(None))
+        """Values that may not be empty, and are."""
+        columns = [column for column in self._table.columns if not column.column.nullable]
+        for column in self._having(columns, lambda column: self._final_value(column.name).is_(None)):
+            rows = self._rows(self._final.c[ACTION].in_(WRITTEN), self._final_value(column.name).is_(None))
             if column.name == self._table.surrogate:
-                code, what = (
-                    "id-taken",
-                    f"its {column.name} is taken in the target, and no other can be assigned",
-                )
+                code, what = "id-taken", f"its {column.name} is taken in the target, and no other can be assigned"
             else:
                 code, what = "null-value", f"{column.name} may not be empty in the target"
             self._fail(rows, partial(self._empty_problem, code, what, column.name))
+
+    def _having(
+        self, columns: list[RestoreColumn], wrong: Callable[[RestoreColumn], Expression]
+    ) -> list[RestoreColumn]:
+        """The columns for which something is wrong in any written row; one statement for all of them."""
+        if not columns:
+            return []
+        counts = [sa.func.count(sa.case((wrong(column), 1))) for column in columns]
+        query = sa.select(*counts).where(self._final.c[ACTION].in_(WRITTEN))
+        found = self._backend.connection.execute(query).one()
+        return [column for column, count in zip(columns, found, strict=True) if count]
 
     def _empty_problem(self, code: str, what: str, column: str, row: Sequence[Any]) -> Problem:
         return self._problem(code, row[1], what, column)
@@ -248,14 +261,16 @@ class Checks:
     def _violated(self, name: str, condition: str) -> None:
         """Rows that a CHECK constraint of the target refuses; the condition is the server's own text of it."""
         columns = [c.label(n) for n in self._value_names() for c in [self._final_value(n)]]
-        row = sa.select(self._final.c[ROW], self._final.c[ACTION], *columns).subquery(self._table.name)
+        # The table may well have columns that are called like ours.
+        number, action = self._final.c[ROW].label(f"{PREFIX}row"), self._final.c[ACTION].label(f"{PREFIX}action")
+        row = sa.select(number, action, *columns).subquery(self._table.name)
         if not all(column.name in self._value_names() for column in self._table.table.columns):
             return
         stage = self._stage.alias("staged")
         rows = (
-            sa.select(row.c[ROW], stage.c[KEY])
-            .select_from(row.join(stage, stage.c[ROW] == row.c[ROW]))
-            .where(row.c[ACTION].in_(WRITTEN), sa.not_(sa.literal_column(f"({condition})")))
+            sa.select(stage.c[ROW], stage.c[KEY])
+            .select_from(row.join(stage, stage.c[ROW] == row.c[number.name]))
+            .where(row.c[action.name].in_(WRITTEN), sa.not_(sa.literal_column(f"({condition})")))
         )
         self._fail(
             rows,

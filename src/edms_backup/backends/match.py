@@ -222,8 +222,7 @@ def look_up_missing(workspace: Workspace, table: ReferredTable) -> None:
 
 def _missing_keys(workspace: Workspace, table: ReferredTable) -> Iterator[list[tuple[str, str]]]:
     ids, lookup = workspace.ids[table.name], workspace.lookup[table.name]
-    labels = [target.label for target in workspace.plan.targets if target.table == table.name]
-    for child in workspace.plan.tables.values():
+    for child in workspace.plan.filled.values():
         stage = workspace.stage[child.name]
         for column in child.columns:
             if column.reference is None or (column.reference.table != table.name and not is_polymorphic(column)):
@@ -238,6 +237,9 @@ def _missing_keys(workspace: Workspace, table: ReferredTable) -> Iterator[list[t
                 .limit(LOOKUP_ROWS)
             )
             if is_polymorphic(column):
+                labels = [target.label for target in workspace.targets_of(child, column) if target.table == table.name]
+                if not labels:
+                    continue
                 query = query.where(stage.c[label_name(column)].in_(labels))
             while rows := workspace.backend.connection.execute(query).all():
                 yield [(row[0], row[1]) for row in rows]
@@ -262,9 +264,9 @@ def fill_polymorphic(workspace: Workspace, table: RestoreTable, columns: list[Re
     for column in columns:
         if not is_polymorphic(column):
             continue
-        for target in workspace.plan.targets:
+        for target in workspace.targets_of(table, column):
             exporting = workspace.plan.exporting(target.table)
-            if exporting is None:
+            if exporting is None or target.table not in workspace.ids:
                 continue
             ids = workspace.ids[target.table]
             label, digest = stage.c[label_name(column)], stage.c[digest_name(column)]

@@ -85,9 +85,7 @@ class References:
             return self._taken(column.reference.table, column.reference.referred_columns[index], raw)
         label = self.stage.c[label_name(column)]
         taken: list[Expression] = []
-        for target in self._workspace.plan.targets:
-            if target.label not in self._workspace.dangling_labels.get((self._table.name, column.name), ()):
-                continue
+        for target in self._workspace.targets_of(self._table, column):
             row = self._backend.aliased(self._workspace.keyed[target.table].table, f"o{len(taken)}")
             there = sa.exists().where(points_to(self._backend, column.column, raw, row, target))
             coming = self._coming(target.table, target.id_column, self._backend.text(raw), text=True)
@@ -102,7 +100,7 @@ class References:
 
     def _coming(self, name: str, referred: str, raw: Expression, *, text: bool = False) -> Expression:
         """Whether a row that the restore inserts gets this value."""
-        exporting = self._workspace.plan.tables.get(name)
+        exporting = self._workspace.plan.filled.get(name)
         if exporting is None:
             return sa.false()
         ids = self._workspace.ids[name].alias("n")

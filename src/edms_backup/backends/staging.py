@@ -103,7 +103,10 @@ class StageWriter:
         if is_polymorphic(column):
             assert column.reference is not None
             type_key = values[self._positions[column.reference.type_column]]
-            row[label_name(column)] = label_of(type_key) if is_key_value(type_key) else None
+            label = label_of(type_key) if is_key_value(type_key) else None
+            row[label_name(column)] = label
+            if label in self._workspace.targets:
+                self._workspace.labels.setdefault((self._table.name, column.name), set()).add(label)
         if is_key_value(form):
             text = key_text(form)
             row[digest_name(column)] = key_digest(text)
@@ -111,9 +114,6 @@ class StageWriter:
             return
         try:
             row[value_name(column)] = bound(dangling_value(form))
-            if is_polymorphic(column) and row[label_name(column)] is not None:
-                slot = (self._table.name, column.name)
-                self._workspace.dangling_labels.setdefault(slot, set()).add(row[label_name(column)])
         except ValueError as error:
             if isinstance(error, ValueMismatch):
                 raise

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from edms_backup.backends.base import Backend
 from edms_backup.backends.joins import KeyJoins
 from edms_backup.model import Keyed, Kind, ReferenceKind
+from edms_backup.plan.extract import PolymorphicTarget
 from edms_backup.plan.restore import ReferredTable, RestoreColumn, RestorePlan, RestoreTable
 
 PREFIX = "edms_backup_"
@@ -71,18 +72,17 @@ class Workspace:
         self.ids: dict[str, sa.TableClause] = {}
         self.final: dict[str, sa.TableClause] = {}
         self.lookup: dict[str, sa.TableClause] = {}
-        self.dangling_labels: dict[tuple[str, str], set[str]] = {}
-        """By (table, column): the labels that dangling polymorphic references have; filled while staging."""
+        self.labels: dict[tuple[str, str], set[str]] = {}
+        """By (table, column): the labels that polymorphic references have; filled while staging."""
+        self.targets = {target.label: target for target in plan.targets}
         self.poly = self._create("poly", [_text(LABEL, 255), _text(DIGEST, 32), _text(ID, 255)], index=[DIGEST])
-        referred = {r.table for t in plan.tables.values() for c in t.columns if (r := c.reference) is not None}
-        if plan.targets:
-            referred |= {target.table for target in plan.targets}
-        for number, table in enumerate(plan.tables.values()):
+        for number, table in enumerate(plan.filled.values()):
             self._create_restore(number, table)
-        for number, name in enumerate([*plan.tables, *plan.referred]):
+        for number, name in enumerate(plan.matching):
             exporting = plan.exporting(name)
-            if exporting is not None:
-                self._create_ids(number, exporting, looked_up=name in referred and bool(exporting.leaves))
+            if exporting is not None and (name in plan.filled or name in plan.pointed_at):
+                looked_up = name in plan.pointed_at and bool(exporting.leaves)
+                self._create_ids(number, exporting, looked_up=looked_up)
 
     def _create_restore(self, number: int, table: RestoreTable) -> None:
         backend = self.backend
@@ -145,6 +145,11 @@ class Workspace:
         """The value that column `name` of the target will have."""
         values = list(dict.fromkeys([*(c.name for c in table.columns), *table.identity]))
         return self.final[table.name].c[f"f{values.index(name)}"]
+
+    def targets_of(self, table: RestoreTable, column: RestoreColumn) -> list[PolymorphicTarget]:
+        """The tables that a polymorphic reference of the archive does point into."""
+        used = self.labels.get((table.name, column.name), ())
+        return [target for label, target in self.targets.items() if label in used]
 
     def analyse(self, *tables: sa.TableClause) -> None:
         """Tell the planner how large staging tables have become."""

@@ -56,7 +56,6 @@ def _archive_path(options: CreateOptions) -> Path:
     if options.output is not None:
         return options.output
     assert options.into is not None
-    options.into.mkdir(mode=0o700, parents=True, exist_ok=True)
     return archive_path_in(options.into, datetime.now(UTC))
 
 

@@ -10,12 +10,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError
-
 from edms_backup.archive.reader import ArchiveReader
 from edms_backup.backends import open_backend
 from edms_backup.backends.apply import Writer
-from edms_backup.backends.base import Backend, driver_message
+from edms_backup.backends.base import Backend
 from edms_backup.backends.checks import Checks
 from edms_backup.backends.decide import count_actions, decide_rows, drop_skipped
 from edms_backup.backends.match import look_up_missing, match_rows
@@ -70,6 +68,7 @@ def restore(source: Source, archive: Path, options: RestoreOptions, progress: Pr
     """Restore an archive, or say what that would do. Raises ArchiveError, RegistryError, EnvironmentFailed."""
     started = time.monotonic()
     with ArchiveReader.open(archive) as reader:
+        reader.check_members()
         schema = read_schema(reader.read_file("schema.json"))
         registry = _registry(source, reader)
         with open_backend(source.url, read_only=options.dry_run) as backend:
@@ -140,32 +139,20 @@ def _carry_out(run: _Run) -> bool:
             backend.rollback()
             return False
         try:
-            _write(run)
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise
-            backend.rollback()
-            _refused(
-                run,
-                Problem("constraint-violated", f"the target refused the restore: {driver_message(error)}"),
-            )
-            return False
+            with backend.refusals():
+                _write(run)
         except RestoreRefused as error:
             backend.rollback()
-            _refused(run, Problem("not-as-planned", str(error)))
+            run.problems.append(Problem(error.code, str(error)))
+            run.problem_count += 1
             return False
         return True
-
-
-def _refused(run: _Run, problem: Problem) -> None:
-    run.problems.append(problem)
-    run.problem_count += 1
 
 
 def _stage(run: _Run) -> None:
     """Read the whole archive into temporary tables: every checksum is seen before anything is written."""
     run.progress.stage("staging", sum(run.reader.manifest.by_name[name].rows for name in run.plan.tables))
-    for name, table in run.plan.tables.items():
+    for name, table in run.plan.filled.items():
         found = run.found(name)
         writer = StageWriter(run.workspace, table, LineFormat(run.schema.keyed, name), found.refuse)
         for lines in run.reader.lines(name):
@@ -179,31 +166,33 @@ def _stage(run: _Run) -> None:
 def _match(run: _Run) -> None:
     run.progress.stage("matching", len(run.plan.matching))
     for name in run.plan.matching:
-        table = run.plan.tables.get(name)
+        table = run.plan.filled.get(name)
         if table is not None:
             match_rows(run.workspace, table)
             run.books[name].failed += Checks(run.workspace, table, run.found(name)).ambiguous_matches()
         exporting = run.plan.exporting(name)
-        if exporting is not None:
+        if exporting is not None and name in run.plan.pointed_at:
             look_up_missing(run.workspace, exporting)
         run.progress.advance(1, name)
 
 
 def _decide(run: _Run) -> None:
-    run.progress.stage("resolving", len(run.plan.tables))
+    filled = run.plan.filled
+    run.progress.stage("resolving", len(filled))
     while True:
-        for name, table in run.plan.tables.items():
+        for name, table in filled.items():
             decide_rows(run.workspace, table)
             run.progress.advance(1, name)
         if run.plan.options.on_unresolved is not OnUnresolved.SKIP:
             break
         # What refers to a skipped row cannot be resolved either.
-        if not sum(drop_skipped(run.workspace, table) for table in run.plan.tables.values()):
+        if not sum(drop_skipped(run.workspace, table) for table in filled.values()):
             break
-    for name, table in run.plan.tables.items():
+    for name, table in filled.items():
         Checks(run.workspace, table, run.found(name)).run()
         count_actions(run.workspace, table, run.books[name])
-        if run.plan.options.mode is Mode.MIRROR:
+    if run.plan.options.mode is Mode.MIRROR:
+        for name, table in run.plan.tables.items():
             run.books[name].deleted = Writer(run.workspace, table).count_deletions()
 
 

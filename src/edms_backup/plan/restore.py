@@ -76,6 +76,8 @@ class RestoreTable(ReferredTable):
     """Reference columns left empty on insert and patched when all rows are there."""
     foreign: frozenset[str]
     """Reference columns whose value the target's own foreign keys check."""
+    rows: int
+    """Rows that the archive has."""
 
     @property
     def table(self) -> Table:
@@ -108,11 +110,18 @@ class RestorePlan:
     """Names of `tables` and `referred` in the order in which rows can be matched."""
     referred: Mapping[str, ReferredTable]
     """Tables that are not restored but that references point into."""
+    pointed_at: frozenset[str]
+    """Tables, restored or not, that references of the archive may name rows of."""
     targets: tuple[PolymorphicTarget, ...]
     """Where polymorphic references may point, by label."""
     order: Order
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def filled(self) -> Mapping[str, RestoreTable]:
+        """Tables that the archive has rows of; the others only matter where a mirror deletes."""
+        return {name: table for name, table in self.tables.items() if table.rows}
 
     def exporting(self, name: str) -> ReferredTable | None:
         """The table that references to `name` are resolved by."""
@@ -178,11 +187,16 @@ def plan_restore(
     names = [name for name in selected if _present(name, source, target, rows, drift)]
     live = {name: target.tables[name] for name in names}
     order = write_order(live, _live_references(live, keyed), lambda table, r: _can_wait(table, r, deferrable))
-    tables = {name: _plan_table(keyed, source, name, order, drift, row_checked=row_checked) for name in order.tables}
-    needed = {r.table for t in tables.values() for c in t.columns if (r := c.reference) is not None}
+    tables = {
+        name: _plan_table(keyed, source, name, order, drift, rows=rows[name], row_checked=row_checked)
+        for name in order.tables
+    }
+    references = [r for t in tables.values() if t.rows for c in t.columns if (r := c.reference) is not None]
+    needed = {reference.table for reference in references}
     targets = polymorphic_targets(keyed)
-    if any(c.reference and c.reference.kind is ReferenceKind.POLYMORPHIC for t in tables.values() for c in t.columns):
-        needed |= {target.table for target in targets}
+    if any(reference.kind is ReferenceKind.POLYMORPHIC for reference in references):
+        # A table that the archive holds without rows has none that a reference of the archive could name.
+        needed |= {target.table for target in targets if rows.get(target.table, 1)}
     referred = {
         name: ReferredTable(keyed[name], _exported(keyed, name), expand_key(keyed, name))
         for name in sorted(needed - set(tables))
@@ -191,7 +205,15 @@ def plan_restore(
     needs = {name: _identity_needs(table, targets) for name, table in tables.items()}
     matching = identity_order([*tables, *referred], needs)
     return RestorePlan(
-        options, tables, matching, referred, targets, order, tuple(drift.problems), tuple(drift.warnings)
+        options,
+        tables,
+        matching,
+        referred,
+        frozenset(needed),
+        targets,
+        order,
+        tuple(drift.problems),
+        tuple(drift.warnings),
     )
 
 
@@ -228,7 +250,7 @@ def _nullable_columns(table: Table, reference: Reference) -> tuple[str, ...]:
 
 
 def _plan_table(
-    keyed: Keyed, source: SourceSchema, name: str, order: Order, drift: _Drift, *, row_checked: bool
+    keyed: Keyed, source: SourceSchema, name: str, order: Order, drift: _Drift, *, rows: int, row_checked: bool
 ) -> RestoreTable:
     table = keyed[name]
     archived = source.keyed[name].table
@@ -258,6 +280,7 @@ def _plan_table(
         surrogate=_surrogate(table),
         deferred=_deferred(table.table, order, row_checked=row_checked) & written,
         foreign=frozenset(c for r in table.table.references for c in r.columns),
+        rows=rows,
     )
 
 
