@@ -46,6 +46,8 @@ class Column:
     """Computed by the database from other columns; never written."""
     identity_always: bool = False
     """`GENERATED ALWAYS AS IDENTITY`: writing a value needs the statement to say so."""
+    fraction: int | None = None
+    """Digits after the point that the type keeps: of a decimal, or of the seconds of a time. None: no limit."""
     auto_assigned: bool = False
     """The database hands out the next number (sequence, identity, AUTO_INCREMENT, rowid)."""
 

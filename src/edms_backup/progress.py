@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Receives what a run is doing. Calls come in order: `stage`, any number of `advance`, the next `stage`, …"""
+    """Receives what a run is doing. Calls come in order: `stage`, any number of `advance`, the next `stage`."""
 
     def stage(self, name: str, total: int | None = None) -> None:
         """A new stage begins (`reading`, `staging`, `matching`, `writing`); `total` rows or tables, if known."""

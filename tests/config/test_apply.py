@@ -214,3 +214,24 @@ def test_a_listed_table_that_is_not_there_is_said() -> None:
     assert found.warnings == (
         'table "b" is listed in the registry but not in the database (or not visible to this user)',
     )
+
+
+@pytest.mark.parametrize("optional", [True, False])
+def test_an_optional_reference_may_lack_its_columns(optional: bool) -> None:
+    text = f"""version: 1
+tables:
+  log:
+    key: [number]
+    references:
+      - {{columns: [user_id], table: users, optional: {str(optional).lower()}}}
+"""
+    number = Column("number", Kind.INTEGER, "integer", nullable=False)
+    schema = Schema("sqlite", "3", {n: Table(n, (number,), ("number",)) for n in ("log", "users")})
+    registry = parse_registry(text.encode(), "r.yaml")
+    if not optional:
+        with pytest.raises(RegistryError, match="r.yaml:6"):
+            apply_registry(registry, schema)
+        return
+    applied = apply_registry(registry, schema)
+    assert applied.tables["log"].references == ()
+    assert any("user_id" in warning for warning in applied.warnings)

@@ -15,7 +15,7 @@ from edms_backup.errors import RegistryError
 from edms_backup.model import OnConflict, OnMatch
 from tests.config.test_registry_file import FULL, MISTAKES
 
-TYPES: Mapping[str, type] = {"object": dict, "array": list, "string": str}
+TYPES: Mapping[str, type] = {"object": dict, "array": list, "string": str, "boolean": bool}
 NOTES = {"$schema", "$defs", "title", "description", "default"}
 BEYOND_A_SCHEMA = ("occurs twice in tables", '"version" occurs twice', "same label", "in keep_columns", "all columns",
                    "cannot point to", "control characters", "anchors", "is in the key", "not YAML")  # fmt: skip

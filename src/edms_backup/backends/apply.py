@@ -93,7 +93,7 @@ class Writer:
         if wrong:
             raise RestoreRefused(
                 f"{wrong} rows of table {self._table.name} are not in the target as they were written",
-                hint="a trigger of the target may change them; disable it for the restore, or restore without the table",
+                hint="a trigger of the target may change them: disable it, or restore without the table",
             )
 
     def advance_numbers(self) -> None:

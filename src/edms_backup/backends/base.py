@@ -8,9 +8,7 @@ Statements are built from names of the live catalogue and quoted by SQLAlchemy.
 from __future__ import annotations
 
 import datetime as dt
-import decimal
 import json
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ from sqlalchemy.sql.selectable import NamedFromClause
 
 from edms_backup.backends.reflect import reflect
 from edms_backup.errors import BackupError, EnvironmentFailed, RestoreRefused, UsageError
-from edms_backup.model import Column, Kind, Schema, Table
+from edms_backup.model import Check, Column, Kind, Schema, Table, UniqueKey
 from edms_backup.values import forms
 
 Convert = Callable[[Any], Any]
@@ -39,6 +37,8 @@ class Capabilities:
 
     deferrable: bool = False
     """Foreign keys may be checked at commit."""
+    defers_all: bool = False
+    """Even those that are not declared DEFERRABLE."""
     row_checked: bool = True
     """Foreign keys are checked after each row, not at the end of the statement."""
 
@@ -58,7 +58,7 @@ class Backend:
     # --- connection ---------------------------------------------------------------------------------------------
 
     def _engine(self, url: sa.URL) -> sa.Engine:
-        return sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+        return sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool, query_cache_size=0)
 
     def prepare_session(self) -> None:
         """Make the session's text forms independent of server and role settings."""
@@ -174,6 +174,18 @@ class Backend:
         """Catalogue entries that hold no rows of their own (partitions are read through their parent)."""
         return frozenset()
 
+    def unique_keys(self) -> Mapping[str, tuple[UniqueKey, ...]] | None:
+        """Unique keys by table, where the product's catalogue knows better than SQLAlchemy's inspector."""
+        return None
+
+    def checks(self) -> Mapping[str, tuple[Check, ...]] | None:
+        """CHECK constraints by table, likewise."""
+        return None
+
+    def fraction(self, column: Mapping[str, Any], kind: Kind) -> int | None:
+        """Digits after the point that a reflected column keeps."""
+        return getattr(column["type"], "scale", None) if kind is Kind.DECIMAL else None
+
     def is_auto_assigned(self, column: Mapping[str, Any], native: str, primary_key: tuple[str, ...]) -> bool:
         """Whether the database hands out the next number for a reflected column."""
         return bool(column.get("identity")) or column.get("autoincrement") is True
@@ -202,7 +214,7 @@ class Backend:
 
     def bound(self, column: Column, source: Kind) -> Convert:
         """From the archive's form to what the driver binds; raises ValueMismatch."""
-        return generic_bound(column.kind, source)
+        return generic_bound(column.kind)
 
     def comparable(self, column: Column, value: Expression) -> Expression:
         """What to compare so that equal means the same archive form."""
@@ -303,29 +315,30 @@ def generic_kind(type_: Any) -> Kind:
 
 def generic_form(value: Any) -> Any:
     """The archive's form of whatever Python value a driver returns."""
-    match value:
-        case bool() | int() | str():
-            return value
-        case float():
-            return forms.float_form(value)
-        case decimal.Decimal() | uuid.UUID():
-            return str(value)
-        case bytes() | bytearray() | memoryview():
-            return forms.bytes_form(value)
-        case dt.datetime():
-            return (
-                forms.timestamptz_form(value.isoformat()) if value.tzinfo else forms.timestamp_form(value.isoformat())
-            )
-        case dt.date() | dt.time():
-            return value.isoformat()
-        case dict() | list():
-            return forms.json_form(json.dumps(value, ensure_ascii=False))
+    for types, convert in _FORMS:
+        if isinstance(value, types):
+            return convert(value)
     return str(value)
 
 
-def generic_bound(kind: Kind, source: Kind) -> Convert:
+def _moment_form(value: dt.datetime) -> str:
+    return (forms.timestamptz_form if value.tzinfo else forms.timestamp_form)(value.isoformat())
+
+
+_FORMS: tuple[tuple[type[Any] | tuple[type[Any], ...], Convert], ...] = (
+    ((bool, int, str), lambda value: value),
+    (float, forms.float_form),
+    ((bytes, bytearray, memoryview), forms.bytes_form),
+    (dt.datetime, _moment_form),
+    ((dt.date, dt.time), lambda value: value.isoformat()),
+    ((dict, list), lambda value: forms.json_form(json.dumps(value, ensure_ascii=False))),
+)
+
+
+def generic_bound(kind: Kind) -> Convert:
     """From the archive's form to text or number, by the target's kind."""
     by_kind: dict[Kind, Convert] = {
+        Kind.DATE: forms.date_text,
         Kind.BOOLEAN: forms.boolean_value,
         Kind.INTEGER: forms.integer_value,
         Kind.FLOAT: forms.float_value,

@@ -33,6 +33,7 @@ from edms_backup.model import OnMatch, UniqueKey
 from edms_backup.options import OnUnresolved
 from edms_backup.plan.restore import RestoreColumn, RestoreTable
 from edms_backup.report import Problem
+from edms_backup.values.rows import key_digest, key_text
 
 SHOWN = 10
 """Problems named per table and kind; the rest is counted."""
@@ -153,7 +154,9 @@ class Checks:
             what = f"pointed at nothing in the source; here the value {raw} would point at another row, or is refused"
             return self._problem("dangling-reference", key, f"{column} {what}", column, raw)
         value = json.loads(named)
-        what = f"{column} refers to {shown_row(table, value)}, which is in neither the archive nor the target"
+        refused = key_digest(key_text(value)) in self._workspace.refused.get(table, ())
+        why = "which is refused itself, see there" if refused else "which is in neither the archive nor the target"
+        what = f"{column} refers to {shown_row(table, value)}, {why}"
         return self._problem("unresolved-reference", key, what, column, value)
 
     def _existing(self) -> None:

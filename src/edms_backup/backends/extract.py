@@ -22,7 +22,6 @@ from edms_backup.model import Column, Keyed, Kind, Table
 from edms_backup.plan.extract import ExtractPlan, PolymorphicTarget, ReferenceColumn
 from edms_backup.values.rows import Field, ReferenceField, RowWriter, ValueField
 
-
 Condition = Callable[[NamedFromClause], Expression]
 """Picks rows of the table, given under its alias."""
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 from edms_backup.backends.base import Backend, Capabilities, Convert, Expression, generic_bound, generic_kind
-from edms_backup.model import Column, Kind, Table
+from edms_backup.model import Check, Column, Kind, Table
 from edms_backup.values import forms
 
 _SESSION = (
@@ -38,6 +38,7 @@ class MariaDB(Backend):
             url.set(drivername=f"{url.get_backend_name()}+pymysql"),
             isolation_level="AUTOCOMMIT",
             poolclass=sa.NullPool,
+            query_cache_size=0,
             connect_args={"connect_timeout": 15, "charset": "utf8mb4", "program_name": "edms-backup"},
         )
 
@@ -65,9 +66,27 @@ class MariaDB(Backend):
 
     def native_types(self) -> Mapping[tuple[str, str], str]:
         query = sa.text(
-            "SELECT table_name, column_name, column_type FROM information_schema.columns WHERE table_schema = DATABASE()"
+            "SELECT table_name, column_name, column_type "
+            "FROM information_schema.columns WHERE table_schema = DATABASE()"
         )
         return {(table, column): type_ for table, column, type_ in self.connection.execute(query)}
+
+    def checks(self) -> Mapping[str, tuple[Check, ...]] | None:
+        if not getattr(self.connection.dialect, "is_mariadb", False):
+            return None
+        query = sa.text(
+            "SELECT table_name, constraint_name, check_clause FROM information_schema.check_constraints "
+            "WHERE constraint_schema = DATABASE()"
+        )
+        found: dict[str, list[Check]] = {}
+        for table, name, condition in self.connection.execute(query):
+            found.setdefault(table, []).append(Check(name, condition))
+        return {table: tuple(checks) for table, checks in found.items()}
+
+    def fraction(self, column: Mapping[str, Any], kind: Kind) -> int | None:
+        if kind in (Kind.TIMESTAMP, Kind.TIME):
+            return getattr(column["type"], "fsp", None) or 0
+        return super().fraction(column, kind)
 
     def kind_of(self, column: Mapping[str, Any], native: str, documents: frozenset[str]) -> Kind:
         if column["name"] in documents:
@@ -102,7 +121,7 @@ class MariaDB(Backend):
             return lambda form: forms.uuid_text(form, hyphens="32" not in column.native)
         if column.kind is Kind.TIMESTAMP and source in (Kind.TIMESTAMP, Kind.TIMESTAMP_TZ):
             return _timestamp_value
-        return generic_bound(column.kind, source)
+        return generic_bound(column.kind)
 
     def comparable(self, column: Column, value: Expression) -> Expression:
         # Collations call texts equal that differ in case, accents or trailing blanks.
@@ -123,7 +142,8 @@ class MariaDB(Backend):
 
     def last_number(self, table: Table, column: str) -> int:
         query = sa.text(
-            "SELECT auto_increment - 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = :name"
+            "SELECT auto_increment - 1 FROM information_schema.tables "
+            "WHERE table_schema = DATABASE() AND table_name = :name"
         )
         return int(self.connection.execute(query, {"name": table.name}).scalar() or 0)
 

@@ -126,7 +126,7 @@ def _free_id(
 ) -> tuple[Expression, sa.FromClause]:
     """The archive's id where it is free and ids are to be preserved; else NULL: one is assigned later."""
     column = _column(table, name)
-    if column is None or workspace.plan.options.ids is Ids.ASSIGN and _assignable(workspace, table, name):
+    if column is None or (workspace.plan.options.ids is Ids.ASSIGN and _assignable(workspace, table, name)):
         return sa.null(), clause
     taken = workspace.backend.aliased(table.table, "taken")
     staged = stage.c[value_name(column)]
@@ -207,7 +207,7 @@ def look_up_missing(workspace: Workspace, table: ReferredTable) -> None:
         columns = [joins.column_of(leaf) for leaf in table.leaves]
         rows = []
         for digest, text in digest_and_text:
-            row: dict[str, Any] = dict.fromkeys((c.name for c in lookup.columns))
+            row: dict[str, Any] = dict.fromkeys(c.name for c in lookup.columns)
             row[DIGEST] = digest
             for i, (column, form) in enumerate(zip(columns, orjson.loads(text), strict=False)):
                 row[f"v{i}"] = None if form is None else backend.bound(column, column.kind)(form)

@@ -86,6 +86,7 @@ class PostgreSQL(Backend):
             url.set(drivername="postgresql+psycopg"),
             isolation_level="AUTOCOMMIT",
             poolclass=sa.NullPool,
+            query_cache_size=0,
             connect_args={"connect_timeout": 15, "application_name": "edms-backup"},
         )
 
@@ -129,6 +130,11 @@ class PostgreSQL(Backend):
 
     def is_auto_assigned(self, column: Mapping[str, Any], native: str, primary_key: tuple[str, ...]) -> bool:
         return bool(column.get("identity")) or str(column.get("default") or "").startswith("nextval(")
+
+    def fraction(self, column: Mapping[str, Any], kind: Kind) -> int | None:
+        if kind in (Kind.TIMESTAMP, Kind.TIMESTAMP_TZ, Kind.TIME):
+            return getattr(column["type"], "precision", None)
+        return super().fraction(column, kind)
 
     def kind_of(self, column: Mapping[str, Any], native: str, documents: frozenset[str]) -> Kind:
         kind = generic_kind(column["type"])

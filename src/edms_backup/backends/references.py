@@ -72,7 +72,16 @@ class References:
 
     def is_dangling(self, column: RestoreColumn) -> Expression:
         """The row that it points to did not exist in the source either."""
-        return sa.and_(sa.not_(self.is_named(column)), self.stage.c[value_name(column)].is_not(None))
+        filled: list[Expression] = [self.stage.c[value_name(column)].is_not(None)]
+        if column.reference is not None and not is_polymorphic(column):
+            # A reference of several columns is off while one of them is empty.
+            others = [other for other in self._table.columns if other.name in column.reference.columns]
+            filled = [self._is_filled(other) for other in others]
+        return sa.and_(sa.not_(self.is_named(column)), *filled)
+
+    def _is_filled(self, column: RestoreColumn) -> Expression:
+        staged = self.stage.c[value_name(column)].is_not(None)
+        return staged if column.reference is None else sa.or_(self.is_named(column), staged)
 
     def is_stranger(self, column: RestoreColumn) -> Expression:
         """The raw value of a dangling reference now is the id of another row, or the target refuses it."""

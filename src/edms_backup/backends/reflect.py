@@ -33,22 +33,24 @@ def reflect(backend: Backend) -> Schema:
         indexes = inspector.get_multi_indexes(schema=schema)
         checks = inspector.get_multi_check_constraints(schema=schema)
     native = backend.native_types()
+    own_uniques, own_checks = backend.unique_keys(), backend.checks()
     hidden = backend.left_out_tables()
     tables: dict[str, Table] = {}
     for key in sorted(columns, key=lambda k: k[1]):
         name = key[1]
         if name in hidden:
             continue
-        found = tuple(
-            Check(check.get("name") or "", check["sqltext"]) for check in checks.get(key, ()) if check.get("sqltext")
-        )
+        found = _checks(checks.get(key, ())) if own_checks is None else own_checks.get(name, ())
+        uniques = _uniques(constraints.get(key, ()), indexes.get(key, ()))
+        if own_uniques is not None:
+            uniques = own_uniques.get(name, ())
         primary_key = tuple(primary[key]["constrained_columns"]) if key in primary else ()
         tables[name] = Table(
             name=name,
             columns=_columns(backend, columns[key], name, native, found, primary_key),
             primary_key=primary_key,
-            references=_references(foreign.get(key, ()), schema, primary),
-            uniques=_uniques(constraints.get(key, ()), indexes.get(key, ())),
+            references=_references(backend, foreign.get(key, ()), schema, primary),
+            uniques=tuple(sorted(uniques, key=lambda u: (u.partial, u.columns, u.name))),
             checks=found,
         )
     version = ".".join(str(part) for part in backend.connection.dialect.server_version_info or ())
@@ -71,10 +73,12 @@ def _columns(
         name = column["name"]
         type_name = native.get((table, name)) or _type_name(column["type"], backend)
         identity = column.get("identity") or {}
+        kind = backend.kind_of(column, type_name, documents)
         result.append(
             Column(
                 name=name,
-                kind=backend.kind_of(column, type_name, documents),
+                kind=kind,
+                fraction=backend.fraction(column, kind),
                 native=type_name,
                 nullable=bool(column["nullable"]),
                 has_default=column.get("default") is not None or bool(identity),
@@ -93,7 +97,13 @@ def _type_name(type_: Any, backend: Backend) -> str:
         return "unknown"
 
 
-def _references(foreign: Any, schema: str | None, primary: Mapping[TableKey, Any]) -> tuple[Reference, ...]:
+def _checks(checks: Any) -> tuple[Check, ...]:
+    return tuple(Check(check.get("name") or "", check["sqltext"]) for check in checks if check.get("sqltext"))
+
+
+def _references(
+    backend: Backend, foreign: Any, schema: str | None, primary: Mapping[TableKey, Any]
+) -> tuple[Reference, ...]:
     result = []
     for key in foreign:
         if key.get("referred_schema") not in (None, schema):
@@ -105,7 +115,7 @@ def _references(foreign: Any, schema: str | None, primary: Mapping[TableKey, Any
             parent = (schema, key["referred_table"])
             referred = tuple(primary[parent]["constrained_columns"]) if parent in primary else ()
         options = key.get("options") or {}
-        deferrable = bool(options.get("deferrable"))
+        deferrable = bool(options.get("deferrable")) or backend.capabilities.defers_all
         result.append(Reference(columns, key["referred_table"], referred, deferrable=deferrable))
     return tuple(sorted(result, key=lambda r: (r.columns, r.table)))
 
@@ -122,10 +132,11 @@ def _uniques(constraints: Any, indexes: Any) -> tuple[UniqueKey, ...]:
             continue
         names = index["column_names"]
         options = index.get("dialect_options") or {}
-        partial = None in names or any(option.endswith("_where") for option in options)
+        # A unique index over the first letters of a column does not make the column unique either.
+        partial = None in names or any(option.endswith(("_where", "_length")) for option in options)
         columns = tuple(name for name in names if name is not None)
         if partial or columns not in found:
             slot = (*columns, str(index["name"])) if partial else columns
             nulls_equal = bool(options.get("postgresql_nulls_not_distinct"))
             found[slot] = UniqueKey(str(index["name"]), columns, partial, nulls_equal)
-    return tuple(sorted(found.values(), key=lambda u: (u.partial, u.columns, u.name)))
+    return tuple(found.values())

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
+from edms_backup.backends import sqlite_schema
 from edms_backup.backends.base import Backend, Capabilities, Convert, Expression, generic_bound
 from edms_backup.errors import EnvironmentFailed
-from edms_backup.model import Column, Kind, Table
+from edms_backup.model import Check, Column, Kind, Table, UniqueKey
 from edms_backup.values import forms
 
 _DECLARED: tuple[tuple[str, Kind], ...] = (
@@ -42,7 +43,7 @@ class SQLite(Backend):
     """SQLite through Python's own driver."""
 
     product: ClassVar[str] = "sqlite"
-    capabilities: ClassVar[Capabilities] = Capabilities(deferrable=True, row_checked=False)
+    capabilities: ClassVar[Capabilities] = Capabilities(deferrable=True, defers_all=True, row_checked=False)
 
     def _engine(self, url: sa.URL) -> sa.Engine:
         path = url.database
@@ -58,6 +59,7 @@ class SQLite(Backend):
             uri,
             isolation_level="AUTOCOMMIT",
             poolclass=sa.NullPool,
+            query_cache_size=0,
             connect_args={"timeout": 60, "check_same_thread": False},
         )
 
@@ -91,6 +93,15 @@ class SQLite(Backend):
             "SELECT m.name, c.name, c.type FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"
         )
         return {(table, column): type_.lower() for table, column, type_ in self.connection.execute(query)}
+
+    def unique_keys(self) -> Mapping[str, tuple[UniqueKey, ...]]:
+        return sqlite_schema.unique_keys(self.connection)
+
+    def checks(self) -> Mapping[str, tuple[Check, ...]]:
+        return sqlite_schema.checks(self.connection)
+
+    def fraction(self, column: Mapping[str, Any], kind: Kind) -> int | None:
+        return None
 
     def is_auto_assigned(self, column: Mapping[str, Any], native: str, primary_key: tuple[str, ...]) -> bool:
         return native == "integer" and primary_key == (column["name"],)
@@ -205,7 +216,7 @@ class _Bound:
             Kind.DECIMAL: _decimal_value,
             Kind.OTHER: lambda form: form,
         }
-        self._plain = own.get(column.kind) or generic_bound(column.kind, source)
+        self._plain = own.get(column.kind) or generic_bound(column.kind)
 
     def __call__(self, form: Any) -> Any:
         if isinstance(form, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ from edms_backup.errors import ArchiveError
 from edms_backup.plan.restore import RestoreColumn, RestoreTable
 from edms_backup.plan.source import LineFormat
 from edms_backup.report import Problem
-from edms_backup.values.forms import ValueMismatch
+from edms_backup.values.forms import ValueMismatch, check_fraction
 from edms_backup.values.rows import dangling_value, is_key_value, key_digest, key_text
 
 BATCH_ROWS = 2_000
@@ -53,7 +54,6 @@ class StageWriter:
         self._rows: list[dict[str, Any]] = []
         self.read = 0
         """Rows of the archive seen so far."""
-        self.refused = 0
 
     def add(self, lines: Sequence[bytes]) -> None:
         """Stage some lines. Raises ArchiveError for a line that cannot be read."""
@@ -83,6 +83,8 @@ class StageWriter:
                 continue
             try:
                 if column.reference is None:
+                    if column.column.fraction is not None:
+                        check_fraction(form, column.column.fraction)
                     row[value_name(column)] = bound(form)
                 else:
                     self._refer(row, column, form, values, bound)
@@ -126,12 +128,26 @@ class StageWriter:
         rows, self._rows = self._rows, []
         if not rows:
             return
-        if not self._try(rows):
+        if self._try(rows) is not None:
             # One of them does not fit the target's types: find it, and name it.
             for row in rows:
-                self._try([row], name=True)
+                if self._try([row]) is not None:
+                    self._name_culprit(row)
 
-    def _try(self, rows: list[dict[str, Any]], *, name: bool = False) -> bool:
+    def _name_culprit(self, row: dict[str, Any]) -> None:
+        """Report the columns that the target cannot hold, found by staging each alone."""
+        key = json.loads(row[KEY]) if row[KEY] else None
+        for column in self._table.columns:
+            value = row.get(value_name(column))
+            message = None if value is None else self._try([{value_name(column): value}], keep=False)
+            if message is not None:
+                what = f"the target cannot hold {column.name} = {shown_value(value)}: {message}"
+                self._report(f"{self._shown(key)}: {what}", key, column.name, value)
+                return
+        self._report(f"{self._shown(key)}: the target cannot hold the row", key, None, None)
+
+    def _try(self, rows: list[dict[str, Any]], *, keep: bool = True) -> str | None:
+        """Load rows; returns what the server said against it, after which it is as before."""
         backend = self._backend
         complete = [{c.name: row.get(c.name) for c in self._stage.columns} for row in rows]
         backend.run("SAVEPOINT staging")
@@ -141,19 +157,19 @@ class StageWriter:
             if error.connection_invalidated:
                 raise
             backend.run("ROLLBACK TO SAVEPOINT staging")
-            if name:
-                key = json.loads(rows[0][KEY]) if rows[0][KEY] else None
-                message = f"{self._shown(key)}: the target cannot hold the row: {driver_message(error)}"
-                self._report(message, key, None, None)
-            return False
+            # The staging column's name means nothing to anybody.
+            return re.sub(r" for column '\w+' at row \d+", "", driver_message(error))
+        if not keep:
+            backend.run("ROLLBACK TO SAVEPOINT staging")
         backend.run("RELEASE SAVEPOINT staging")
-        return True
+        return None
 
     def _shown(self, key: Sequence[Any] | None) -> str:
         return shown_row(self._table.name, None if self._table.keyed.whole_row else key)
 
     def _report(self, message: str, key: Sequence[Any] | None, column: str | None, value: Any) -> None:
-        self.refused += 1
+        if key:
+            self._workspace.remember_refused(self._table.name, key_digest(key_text(key)))
         self._refuse(Problem("value-does-not-fit", message, self._table.name, list(key or ()), column, value))
 
 

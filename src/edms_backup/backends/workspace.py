@@ -24,6 +24,9 @@ from edms_backup.plan.restore import ReferredTable, RestoreColumn, RestorePlan, 
 
 PREFIX = "edms_backup_"
 
+REMEMBERED = 10_000
+"""Rows refused while staging that are remembered per table."""
+
 LONGEST_KEY = 1_000_000
 """Characters of a key value's text; MariaDB makes a TEXT of a length that no VARCHAR has."""
 
@@ -74,6 +77,7 @@ class Workspace:
         self.lookup: dict[str, sa.TableClause] = {}
         self.labels: dict[tuple[str, str], set[str]] = {}
         """By (table, column): the labels that polymorphic references have; filled while staging."""
+        self.refused: dict[str, set[str]] = {}
         self.targets = {target.label: target for target in plan.targets}
         self.poly = self._create("poly", [_text(LABEL, 255), _text(DIGEST, 32), _text(ID, 255)], index=[DIGEST])
         for number, table in enumerate(plan.filled.values()):
@@ -138,6 +142,12 @@ class Workspace:
 
     def _number(self, name: str) -> sa.ColumnElement[Any]:
         return self.backend.empty_number().label(name)
+
+    def remember_refused(self, table: str, digest: str) -> None:
+        """Keep the key of a row that could not be staged, so that rows that refer to it can say so."""
+        refused = self.refused.setdefault(table, set())
+        if len(refused) < REMEMBERED:
+            refused.add(digest)
 
     # --- names in these tables ----------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from edms_backup.config.checks import check_columns, declared_key, declared_references
+from edms_backup.config.checks import check_columns, declared_key, declared_references, is_absent
 from edms_backup.config.infer import Candidate, candidates, whole_row
 from edms_backup.config.located import quoted
 from edms_backup.config.registry import WHOLE_ROW, Registry, TableRule, Unlisted
@@ -40,6 +40,7 @@ def apply_registry(registry: Registry, schema: Schema) -> Applied:
             check_columns(registry, rule, table)
         extra = declared_references(registry, rule, schema) if rule else ()
         references[name] = (*table.references, *extra)
+        warnings += _absent(rule, table) if rule else []
     keys = _Keys(registry, included, references)
     keyed = {name: _keyed(table, keys.chosen[name], references[name], registry) for name, table in included.items()}
     keyed = keys.settle(keyed)
@@ -68,6 +69,14 @@ def _choose(registry: Registry, schema: Schema) -> tuple[dict[str, Table], tuple
             hint="list or exclude them, or set defaults: {unlisted: infer}",
         )
     return included, tuple(sorted(excluded))
+
+
+def _absent(rule: TableRule, table: Table) -> list[str]:
+    return [
+        f"{table.name} has no {', '.join(declared.columns)}: the optional reference of the registry is left out"
+        for declared in rule.references
+        if is_absent(declared, table)
+    ]
 
 
 def _not_visible(registry: Registry, schema: Schema) -> list[str]:

@@ -85,13 +85,19 @@ def declared_references(registry: Registry, rule: TableRule, schema: Schema) -> 
     """The references that the registry adds to those of the database."""
     table = schema.tables[rule.name]
     found = list(table.references)
-    for declared in rule.references:
+    present = [declared for declared in rule.references if not is_absent(declared, table)]
+    for declared in present:
         if declared.polymorphic is None:
             _add(found, _plain(registry, declared, table, schema))
-    for declared in rule.references:
+    for declared in present:
         if declared.polymorphic is not None:
             found.append(_polymorphic(registry, declared, table, found, schema))
     return tuple(found[len(table.references) :])
+
+
+def is_absent(declared: ReferenceRule, table: Table) -> bool:
+    """An optional reference whose columns this database does not have."""
+    return declared.optional and not set(declared.columns) <= set(table.column_names)
 
 
 def _add(found: list[Reference], reference: Reference) -> None:

@@ -99,6 +99,12 @@ class Located:
         """A whole number as it is written, None where the node is none."""
         return str(self.node.value) if self._is("int") else None
 
+    def boolean(self) -> bool:
+        """True or false."""
+        if not self._is("bool"):
+            self.fail(f"{self.what} must be true or false, not {describe(self.node)}")
+        return str(self.node.value).lower() == "true"
+
     def _is(self, tag: str) -> bool:
         return isinstance(self.node, ScalarNode) and self.node.tag == f"{_TAG}{tag}"
 

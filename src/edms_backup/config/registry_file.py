@@ -23,7 +23,7 @@ SHIPPED = "edms"
 TOP_FIELDS = ("version", "defaults", "exclude", "tables")
 DEFAULT_FIELDS = ("unlisted",)
 TABLE_FIELDS = ("label", "tier", "key", "references", "on_match", "on_conflict", "keep_columns")
-REFERENCE_FIELDS = ("columns", "table", "referred_columns", "polymorphic")
+REFERENCE_FIELDS = ("columns", "table", "referred_columns", "polymorphic", "optional")
 TIERS = (1, 2, 3, 4)
 
 _KEY_HINT = 'write a list of columns, [username], or "*" for the whole row'
@@ -163,6 +163,7 @@ def _reference(node: Located) -> ReferenceRule:
     if "columns" not in fields:
         node.fail("a reference has no columns", hint)
     columns = fields["columns"].names(_LIST_HINT)
+    optional = "optional" in fields and fields["optional"].boolean()
     if "polymorphic" in fields:
         for other in ("table", "referred_columns"):
             if other in fields:
@@ -172,7 +173,8 @@ def _reference(node: Located) -> ReferenceRule:
                 f"a polymorphic reference has two columns, not {len(columns)}",
                 "write the type column first, then the id column: [content_type_id, object_id]",
             )
-        return ReferenceRule(columns, polymorphic=fields["polymorphic"].text(), line=node.place.line)
+        polymorphic = fields["polymorphic"].text()
+        return ReferenceRule(columns, polymorphic=polymorphic, optional=optional, line=node.place.line)
     if "table" not in fields:
         node.fail("a reference says neither table nor polymorphic", hint)
     referred: tuple[str, ...] = ()
@@ -182,7 +184,7 @@ def _reference(node: Located) -> ReferenceRule:
             fields["referred_columns"].fail(
                 f"a reference of {len(columns)} columns cannot point to {len(referred)}", "give as many of each"
             )
-    return ReferenceRule(columns, fields["table"].text(), referred, line=node.place.line)
+    return ReferenceRule(columns, fields["table"].text(), referred, optional=optional, line=node.place.line)
 
 
 def _check_labels(tables: Mapping[str, TableRule], node: Located) -> None:

@@ -86,6 +86,6 @@ def complexity(table: KeyedTable) -> str:
     """
     if any(r.table == table.name or r.kind is ReferenceKind.POLYMORPHIC for r in table.references):
         return "complex"
-    if len(table.references) >= 4:  # noqa: PLR2004 - the rule itself, as documented
+    if len(table.references) >= 4:
         return "complex"
     return "medium" if table.references else "simple"

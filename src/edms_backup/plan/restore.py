@@ -153,7 +153,8 @@ def merge_keyed(source: SourceSchema, target: Schema, registry: Registry | None)
             declared = rule.key
             if declared not in (None, ("*",) if archived.whole_row else archived.key):
                 raise RegistryError(
-                    f"{registry.path if registry else ''}:{rule.line}: the key of {name} is {list(declared or ())} here, "
+                    f"{registry.path if registry else ''}:{rule.line}: "
+                    f"the key of {name} is {list(declared or ())} here, "
                     f"but the archive was written with {list(archived.key)}",
                     hint="use the registry that the archive was made with, or make a new archive",
                 )
@@ -184,7 +185,7 @@ def plan_restore(
     """
     keyed = merge_keyed(source, target, registry)
     drift = _Drift([], [])
-    names = [name for name in selected if _present(name, source, target, rows, drift)]
+    names = [name for name in selected if _present(name, target, rows, drift)]
     live = {name: target.tables[name] for name in names}
     order = write_order(live, _live_references(live, keyed), lambda table, r: _can_wait(table, r, deferrable))
     tables = {
@@ -217,7 +218,7 @@ def plan_restore(
     )
 
 
-def _present(name: str, source: SourceSchema, target: Schema, rows: Mapping[str, int], drift: _Drift) -> bool:
+def _present(name: str, target: Schema, rows: Mapping[str, int], drift: _Drift) -> bool:
     if name in target.tables:
         return True
     if rows.get(name):

@@ -96,6 +96,20 @@ def timestamp_text(form: Any, *, zone: bool) -> str:
     return f"{year}-{month}-{day} {hour}:{minute}:{second}{dot}{'+00:00' if zone else ''}"
 
 
+def date_text(form: Any) -> str:
+    """A date; a point in time would lose its time of day."""
+    if not isinstance(form, str) or "T" in form or ":" in form:
+        raise ValueMismatch("not a date")
+    return form
+
+
+def check_fraction(form: Any, digits: int) -> None:
+    """Raise ValueMismatch where a decimal or the seconds of a time have more digits after the point than `digits`."""
+    match = re.search(r"\.(\d+)", form) if isinstance(form, str) else None
+    if match and len(match[1].rstrip("0")) > digits:
+        raise ValueMismatch(f"more exact than the target's {digits} digits after the point")
+
+
 def time_form(text: str) -> str:
     """A time of day without trailing zeros in its fraction."""
     return text.rstrip("0").rstrip(".") if "." in text and "+" not in text and "-" not in text else text
