@@ -67,6 +67,13 @@ class RestoreRefused(BackupError):
     exit_code = ExitCode.REFUSED
     code = "refused"
 
+    def __init__(
+        self, message: str, *, hint: str | None = None, code: str | None = None, table: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code or self.code
+        self.table = table
+
 
 class LockHeld(BackupError):
     """Another run holds the lock."""

@@ -94,6 +94,8 @@ class Writer:
             raise RestoreRefused(
                 f"{wrong} rows of table {self._table.name} are not in the target as they were written",
                 hint="a trigger of the target may change them: disable it, or restore without the table",
+                code="not-as-planned",
+                table=self._table.name,
             )
 
     def advance_numbers(self) -> None:
@@ -123,4 +125,6 @@ class Writer:
             raise RestoreRefused(
                 f"table {self._table.name}: {expected} rows should have been {done}, but the server did so with {rows}",
                 hint="a trigger or a rule of the target may be the reason; nothing was kept",
+                code="not-as-planned",
+                table=self._table.name,
             )

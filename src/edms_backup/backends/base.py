@@ -104,7 +104,7 @@ class Backend:
             raise EnvironmentFailed(f"{doing} {self.place}: {error}") from error
 
     @contextmanager
-    def refusals(self) -> Iterator[None]:
+    def refusals(self, table: str | None = None) -> Iterator[None]:
         """Turn what the server refuses to write into RestoreRefused; a lost connection stays what it is."""
         try:
             yield
@@ -112,8 +112,10 @@ class Backend:
             if error.connection_invalidated:
                 raise
             raise RestoreRefused(
-                f"the target refused what the restore wrote: {driver_message(error)}",
+                f"the target refused what the restore wrote{f' to {table}' if table else ''}: {driver_message(error)}",
                 hint="a constraint or a trigger that could not be checked beforehand; nothing was kept",
+                code="constraint-violated",
+                table=table,
             ) from error
 
     def hint_for(self, error: DBAPIError) -> str | None:

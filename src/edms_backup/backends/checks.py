@@ -103,14 +103,6 @@ class Checks:
         self._found(len(numbers), [self._problem(code, row[1], what) for row in shown])
         return len(numbers)
 
-    def ambiguous_lookups(self) -> None:
-        """Key values, named by references only, that several rows of the target have."""
-        ids = self._ids
-        shared = sa.select(ids.c[DIGEST]).where(ids.c[DIGEST].is_not(None)).group_by(ids.c[DIGEST])
-        several = list(self._backend.connection.execute(shared.having(sa.func.count() > 1)).scalars())
-        if several:
-            self._backend.connection.execute(sa.delete(ids).where(ids.c[DIGEST].in_(several), ids.c[ROW].is_(None)))
-
     # --- after deciding -----------------------------------------------------------------------------------------
 
     def run(self) -> None:
@@ -154,10 +146,13 @@ class Checks:
             what = f"pointed at nothing in the source; here the value {raw} would point at another row, or is refused"
             return self._problem("dangling-reference", key, f"{column} {what}", column, raw)
         value = json.loads(named)
-        refused = key_digest(key_text(value)) in self._workspace.refused.get(table, ())
-        why = "which is refused itself, see there" if refused else "which is in neither the archive nor the target"
-        what = f"{column} refers to {shown_row(table, value)}, {why}"
-        return self._problem("unresolved-reference", key, what, column, value)
+        digest = key_digest(key_text(value))
+        code, why = "unresolved-reference", "which is in neither the archive nor the target"
+        if digest in self._workspace.refused.get(table, ()):
+            why = "which is refused itself, see there"
+        elif digest in self._workspace.ambiguous.get(table, ()):
+            code, why = "ambiguous-key", "which several rows of the target have"
+        return self._problem(code, key, f"{column} refers to {shown_row(table, value)}, {why}", column, value)
 
     def _existing(self) -> None:
         rows = self._rows(self._final.c[ACTION] == Action.FAIL, self._final.c[MATCHED] != NOT_MATCHED)

@@ -36,6 +36,9 @@ from edms_backup.plan.restore import ReferredTable, RestoreColumn, RestoreTable
 LOOKUP_ROWS = 5_000
 """Key values looked up in the target at a time."""
 
+BOUND_VALUES = 500
+"""Values bound in one statement; SQLite has a limit."""
+
 _OCCURRENCE = "occurrence"
 _PRESENT = "present"
 
@@ -217,6 +220,7 @@ def look_up_missing(workspace: Workspace, table: ReferredTable) -> None:
     if found:
         workspace.analyse(lookup)
         _add_found(workspace, table, lookup)
+        _drop_ambiguous(workspace, table)
         workspace.analyse(workspace.ids[table.name])
 
 
@@ -256,6 +260,18 @@ def _add_found(workspace: Workspace, table: ReferredTable, lookup: sa.TableClaus
     query = sa.select(sa.null(), lookup.c[DIGEST], sa.literal_column(str(BY_KEY)), *values)
     query = query.select_from(joins.clause.join(lookup, sa.and_(*same)))
     workspace.backend.connection.execute(sa.insert(ids).from_select([column.name for column in ids.columns], query))
+
+
+def _drop_ambiguous(workspace: Workspace, table: ReferredTable) -> None:
+    """A key value that several rows of the target have resolves to none of them."""
+    ids = workspace.ids[table.name]
+    found = sa.select(ids.c[DIGEST]).where(ids.c[ROW].is_(None), ids.c[DIGEST].is_not(None))
+    several = found.group_by(ids.c[DIGEST]).having(sa.func.count() > 1)
+    digests = list(workspace.backend.connection.execute(several).scalars())
+    for start in range(0, len(digests), BOUND_VALUES):
+        some = digests[start : start + BOUND_VALUES]
+        workspace.backend.connection.execute(sa.delete(ids).where(ids.c[DIGEST].in_(some)))
+    workspace.ambiguous.setdefault(table.name, set()).update(digests)
 
 
 def fill_polymorphic(workspace: Workspace, table: RestoreTable, columns: list[RestoreColumn]) -> None:

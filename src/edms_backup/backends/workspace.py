@@ -78,6 +78,9 @@ class Workspace:
         self.labels: dict[tuple[str, str], set[str]] = {}
         """By (table, column): the labels that polymorphic references have; filled while staging."""
         self.refused: dict[str, set[str]] = {}
+        """By table: digests of rows that could not be staged."""
+        self.ambiguous: dict[str, set[str]] = {}
+        """By table: digests of key values that several rows of the target have."""
         self.targets = {target.label: target for target in plan.targets}
         self.poly = self._create("poly", [_text(LABEL, 255), _text(DIGEST, 32), _text(ID, 255)], index=[DIGEST])
         for number, table in enumerate(plan.filled.values()):

@@ -139,11 +139,10 @@ def _carry_out(run: _Run) -> bool:
             backend.rollback()
             return False
         try:
-            with backend.refusals():
-                _write(run)
+            _write(run)
         except RestoreRefused as error:
             backend.rollback()
-            run.problems.append(Problem(error.code, str(error)))
+            run.problems.append(Problem(error.code, str(error), error.table))
             run.problem_count += 1
             return False
         return True
@@ -208,19 +207,26 @@ def _balance(run: _Run) -> None:
 def _write(run: _Run) -> None:
     run.progress.stage("writing", sum(b.inserted + b.updated + b.deleted for b in run.books.values()))
     writers = {name: Writer(run.workspace, table) for name, table in run.plan.tables.items()}
+    refusals = run.backend.refusals
     for name, writer in writers.items():
-        writer.insert(run.books[name])
+        with refusals(name):
+            writer.insert(run.books[name])
         run.progress.advance(run.books[name].inserted, name)
     for name, writer in writers.items():
-        writer.patch(run.books[name])
-        writer.update(run.books[name])
+        with refusals(name):
+            writer.patch(run.books[name])
+            writer.update(run.books[name])
         run.progress.advance(run.books[name].updated, name)
     for name, writer in reversed(writers.items()):
-        writer.delete(run.books[name])
+        with refusals(name):
+            writer.delete(run.books[name])
         run.progress.advance(run.books[name].deleted, name)
-    run.backend.check_constraints_now()
-    for writer in writers.values():
-        writer.check_written()
+    with refusals():
+        run.backend.check_constraints_now()
+    for name, writer in writers.items():
+        with refusals(name):
+            writer.check_written()
     for writer in writers.values():
         writer.advance_numbers()
-    run.backend.commit()
+    with refusals():
+        run.backend.commit()
