@@ -1,4 +1,4 @@
-"""Small hand-made schemas through the command line: what each call answers, and that it changes nothing it should not."""
+"""Small hand-made schemas through the command line: what each call answers, and that nothing else changes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ CREATE TABLE comments (id {id}, code varchar(50) NOT NULL UNIQUE, body varchar(1
 """
 EDMS = USERS + DOCUMENTS + COMMENTS
 EDMS_ROWS = """
-INSERT INTO users (id, username, email) VALUES (820, 'admin', 'admin@x'), (822, 'author01', 'a@x'), (823, 'rev01', NULL);
+INSERT INTO users (id, username, email) VALUES
+    (820, 'admin', 'admin@x'), (822, 'author01', 'a@x'), (823, 'rev01', NULL);
 INSERT INTO documents (id, number, title, author_id, reviewer_id) VALUES
     (10, 'SOP-1', 'first', 822, 823), (11, 'SOP-2', 'second', 823, NULL);
 INSERT INTO comments (id, code, body, document_id) VALUES (5, 'c1', 'good', 10), (6, 'c2', 'bad', 11);
@@ -132,7 +133,7 @@ class Case:
     def run(self, database: Database, script: str) -> None:
         """Statements as the product writes them."""
         for word, meaning in WORDS[self.product].items():
-            script = script.replace("{%s}" % word, meaning)
+            script = script.replace(f"{{{word}}}", meaning)
         database.execute_script(script.strip().rstrip(";"))
 
     def without_foreign_keys(self, database: Database, script: str) -> None:
@@ -213,7 +214,7 @@ class Case:
         return Refused(done.document, people.text)
 
     def _rows(self, target: Database) -> dict[str, Counter[str]]:
-        """All rows, and the next ids where a rollback brings them back: MariaDB keeps AUTO_INCREMENT as it was raised."""
+        """All rows, and the next ids where a rollback brings them back (MariaDB's AUTO_INCREMENT stays raised)."""
         found = everything(target)
         if self.product == "mariadb":
             del found["next ids"]

@@ -183,7 +183,8 @@ def test_keep_columns_with_an_unresolvable_reference(case: Case) -> None:
     target = case.database(
         EDMS,
         MINE,
-        "INSERT INTO documents (id, number, title, author_id, reviewer_id) VALUES (1, 'SOP-1', 'mine', 3, 3), (2, 'SOP-2', 'x', 4, 4)",
+        "INSERT INTO documents (id, number, title, author_id, reviewer_id)"
+        " VALUES (1, 'SOP-1', 'mine', 3, 3), (2, 'SOP-2', 'x', 4, 4)",
     )
     target.execute_script("UPDATE users SET username = 'other' WHERE id = 4")
     registry = case.registry("documents: {key: [number], keep_columns: [author_id, reviewer_id]}")

@@ -178,13 +178,14 @@ def test_a_cycle_of_two_tables(case: Case, mode: str) -> None:
 def test_composite_keys_and_references(case: Case) -> None:
     schema = """
     CREATE TABLE countries (code varchar(2) PRIMARY KEY);
-    CREATE TABLE cities (country varchar(2) NOT NULL REFERENCES countries (code), name varchar(20) NOT NULL, size integer,
-        PRIMARY KEY (country, name));
+    CREATE TABLE cities (country varchar(2) NOT NULL REFERENCES countries (code), name varchar(20) NOT NULL,
+        size integer, PRIMARY KEY (country, name));
     CREATE TABLE streets (id {id}, country varchar(2) NOT NULL, city varchar(20) NOT NULL, name varchar(20) NOT NULL,
         UNIQUE (country, city, name), FOREIGN KEY (country, city) REFERENCES cities (country, name));
     """
     rows = (
-        "INSERT INTO countries VALUES ('de'), ('us'); INSERT INTO cities VALUES ('de', 'berlin', 1), ('us', 'berlin', 2);"
+        "INSERT INTO countries VALUES ('de'), ('us');"
+        "INSERT INTO cities VALUES ('de', 'berlin', 1), ('us', 'berlin', 2);"
         "INSERT INTO streets (country, city, name) VALUES ('us', 'berlin', 'a'), ('de', 'berlin', 'a')"
     )
     source = case.database(schema, rows)
@@ -192,7 +193,9 @@ def test_composite_keys_and_references(case: Case) -> None:
     target = case.database(schema, "INSERT INTO countries VALUES ('de'); INSERT INTO cities VALUES ('de', 'berlin', 9)")
     report = case.restored(target, archive)
     assert counts(report, "cities") == {"read": 2, "inserted": 1, "updated": 1}
-    query = "SELECT s.country, s.city, s.name, c.size FROM streets s JOIN cities c ON c.country = s.country AND c.name = s.city"
+    query = (
+        "SELECT s.country, city, s.name, size FROM streets s JOIN cities c ON c.country = s.country AND c.name = s.city"
+    )
     assert sorted(target.fetch(query)) == [("de", "berlin", "a", 1), ("us", "berlin", "a", 2)]
 
 
@@ -212,7 +215,7 @@ def test_a_composite_surrogate_reference(case: Case) -> None:
     archive = case.archive(source, "--registry", registry)
     target = case.database(schema, "INSERT INTO documents VALUES (5, 7, 'A-2')")
     case.restored(target, archive)
-    query = "SELECT f.name, d.number FROM files f LEFT JOIN documents d ON d.id = document_id AND d.version = document_version"
+    query = "SELECT name, number FROM files LEFT JOIN documents d ON d.id = document_id AND version = document_version"
     assert sorted(target.fetch(query)) == [("f1", "A-1"), ("f2", "A-2"), ("f3", None)]
     assert target.fetch("SELECT id, version FROM documents WHERE number = 'A-2'") == [(5, 7)]
 
@@ -383,7 +386,7 @@ def test_mirror_can_free_a_unique_value(case: Case) -> None:
 
 
 def _ids(database: Database) -> dict[str, int]:
-    return dict(database.fetch("SELECT username, id FROM users"))  # type: ignore[arg-type]
+    return {row[0]: row[1] for row in database.fetch("SELECT username, id FROM users")}
 
 
 def test_preserve_keeps_free_ids_and_moves_taken_ones(case: Case) -> None:
