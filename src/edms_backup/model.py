@@ -97,6 +97,8 @@ class UniqueKey:
     partial: bool = False
     """Has a WHERE clause or expressions: it does not make `columns` unique over the whole table."""
     nulls_equal: bool = False
+    collations: tuple[str | None, ...] = ()
+    """Of each column, where the product does not hand it on to a staging table."""
 
 
 @dataclass(frozen=True)

@@ -39,13 +39,16 @@ class ArchiveReader:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open the archive at `path`, a folder or a tar file."""
-        with _disk(path):
-            members = _open_members(path)
-            try:
-                return cls(path, members)
-            except BaseException:
-                members.close()
-                raise
+        try:
+            with _disk(path):
+                members = _open_members(path)
+                try:
+                    return cls(path, members)
+                except BaseException:
+                    members.close()
+                    raise
+        except ArchiveError as error:
+            raise ArchiveError(f"{path}: {error.message}", hint=error.hint) from error
 
     def close(self) -> None:
         """Let go of the archive."""
@@ -142,14 +145,14 @@ def _open_members(path: Path) -> Members:
         raise UsageError(f"there is no archive {path}", hint="check the path") from None
     if any(map(is_partial, whole.parts)):
         raise ArchiveError(
-            f"{path} was never finished",
+            "this archive was never finished",
             hint="use a finished archive; the next `create` beside it removes this one",
         )
     if stat.S_ISDIR(mode):
         return FolderMembers(whole)
     if stat.S_ISREG(mode):
         return TarMembers(whole)
-    raise ArchiveError(f"{path} is neither a folder nor a file", hint="give the path of an archive")
+    raise ArchiveError("this is neither a folder nor a file", hint="give the path of an archive")
 
 
 def _read(content: Content, limit: int) -> bytes:

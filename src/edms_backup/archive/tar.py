@@ -47,6 +47,11 @@ class TarMember:
 
 def members(fd: int) -> Iterator[TarMember]:
     """The files and folders of the tar that is open as `fd`. Raises ArchiveError for all else."""
+    if os.pread(fd, BLOCK, 0)[257:262] != b"ustar":
+        raise ArchiveError(
+            "this is no archive of edms-backup: neither a folder with backup.json nor a tar of one",
+            hint="if it is compressed, decompress it first",
+        )
     end = os.fstat(fd).st_size
     if end % BLOCK:
         raise _damaged("it is cut short or has something after its end")

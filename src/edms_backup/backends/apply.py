@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from edms_backup.backends.base import Expression
 from edms_backup.backends.decide import Action
-from edms_backup.backends.workspace import ACTION, ROW, Workspace, exported_name
+from edms_backup.backends.deletions import Deletions
+from edms_backup.backends.staging import shown_rows
+from edms_backup.backends.workspace import ACTION, ROW, Workspace
 from edms_backup.errors import RestoreRefused
 from edms_backup.plan.restore import RestoreTable
 from edms_backup.report import Books
@@ -56,23 +58,32 @@ class Writer:
         update = sa.update(self._target).values(values).where(self._final.c[ACTION] == Action.UPDATE, *where)
         self._execute(update, books.updated, "updated")
 
-    def count_deletions(self) -> int:
-        """Rows of the target that the archive does not have."""
-        query = sa.select(sa.func.count()).select_from(self._target).where(self._not_in_archive())
-        return int(self._backend.connection.execute(query).scalar() or 0)
-
     def delete(self, books: Books) -> None:
         """Delete the rows that the archive does not have."""
         if not books.deleted:
             return
+        gone = Deletions(self._workspace, self._table).condition(self._target)
         selves = {c for r in self._table.table.references if r.table == self._table.name for c in r.columns}
         empty = {c: sa.null() for c in sorted(selves) if self._table.table.column(c).nullable}
         if empty and self._backend.capabilities.row_checked:
-            self._backend.connection.execute(sa.update(self._target).values(empty).where(self._not_in_archive()))
-        self._execute(sa.delete(self._target).where(self._not_in_archive()), books.deleted, "deleted")
+            self._backend.connection.execute(sa.update(self._target).values(empty).where(gone))
+        self._execute(sa.delete(self._target).where(gone), books.deleted, "deleted")
 
-    def check_written(self) -> None:
+    def count_rows(self) -> int:
+        """How many rows the target has."""
+        query = sa.select(sa.func.count()).select_from(self._target)
+        return int(self._backend.connection.execute(query).scalar() or 0)
+
+    def check_written(self, books: Books, before: int) -> None:
         """See that the target now holds what was decided: a trigger may have had other ideas."""
+        expected = before + books.inserted - books.deleted
+        if (there := self.count_rows()) != expected:
+            raise RestoreRefused(
+                f"table {self._table.name} should have {shown_rows(expected)} now, but has {there:,}",
+                hint="a trigger or a cascading foreign key of the target changed more than the restore; nothing was kept",
+                code="not-as-planned",
+                table=self._table.name,
+            )
         if not self._table.rows:
             return
         final, target = self._final, self._target
@@ -92,7 +103,7 @@ class Writer:
         wrong = self._backend.connection.execute(query.where(done, sa.or_(*differences))).scalar()
         if wrong:
             raise RestoreRefused(
-                f"{wrong} rows of table {self._table.name} are not in the target as they were written",
+                f"{shown_rows(wrong)} of table {self._table.name} not in the target as written",
                 hint="a trigger of the target may change them: disable it, or restore without the table",
                 code="not-as-planned",
                 table=self._table.name,
@@ -103,13 +114,6 @@ class Writer:
         for column in self._table.table.columns:
             if column.auto_assigned:
                 self._backend.advance_number(self._table.table, column.name)
-
-    def _not_in_archive(self) -> Any:
-        ids = self._workspace.ids.get(self._table.name)
-        if ids is None:
-            return sa.true()
-        same = [ids.c[exported_name(self._table, name)] == self._target.c[name] for name in self._table.identity]
-        return sa.not_(sa.exists().where(*same))
 
     def _written(self) -> list[str]:
         return list(dict.fromkeys([*(c.name for c in self._table.columns), *self._table.identity]))
@@ -123,7 +127,7 @@ class Writer:
         rows = self._backend.connection.execute(statement, execution_options=options).rowcount
         if rows != expected:
             raise RestoreRefused(
-                f"table {self._table.name}: {expected} rows should have been {done}, but the server did so with {rows}",
+                f"table {self._table.name}: {shown_rows(expected)} should have been {done}, but the server did so with {rows}",
                 hint="a trigger or a rule of the target may be the reason; nothing was kept",
                 code="not-as-planned",
                 table=self._table.name,

@@ -121,11 +121,7 @@ class Backend:
     def hint_for(self, error: DBAPIError) -> str | None:
         """What to do about a driver error."""
         text = str(error.orig).lower()
-        if "password" in text or "access denied" in text:
-            return "check the user and the password of --db"
-        if "refused" in text or "could not translate" in text or "can't connect" in text or "timeout" in text:
-            return "check that the server runs and that host and port of --db are right"
-        return None
+        return next((hint for words, hint in _HINTS if any(word in text for word in words)), None)
 
     # --- transactions -------------------------------------------------------------------------------------------
 
@@ -267,6 +263,15 @@ class Backend:
     def insert_from(self, target: sa.TableClause, columns: Sequence[Column], query: sa.Select[Any]) -> sa.Insert:
         """INSERT … SELECT into a table of the target."""
         return sa.insert(target).from_select([c.name for c in columns], query)
+
+
+_HINTS = (
+    (("password", "access denied"), "check the user and the password of --db"),
+    (("does not exist", "unknown database"), "check the name at the end of --db, or create the database first"),
+    (("resolve host", "translate host", "name or service"), "check the host in --db"),
+    (("refused", "can't connect", "timeout", "timed out"), "check that the server runs, and host and port of --db"),
+)
+"""What to do, by words of the driver's message."""
 
 
 def driver_message(error: DBAPIError) -> str:

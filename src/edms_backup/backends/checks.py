@@ -13,7 +13,7 @@ from edms_backup.backends.base import Expression
 from edms_backup.backends.decide import Action
 from edms_backup.backends.joins import KeyJoins
 from edms_backup.backends.references import References
-from edms_backup.backends.staging import shown_row
+from edms_backup.backends.staging import shown_pairs, shown_row
 from edms_backup.backends.workspace import (
     ACTION,
     DIGEST,
@@ -134,6 +134,8 @@ class Checks:
                 .select_from(references.clause.join(final, final.c[ROW] == stage.c[ROW]))
                 .where(final.c[ACTION] == Action.FAIL, sa.or_(missing, stranger))
             )
+            if column.name in self._table.policy.keep_columns:
+                rows = rows.where(final.c[MATCHED] == NOT_MATCHED)
             self._report(rows, partial(self._unresolved_problem, column.name, column.reference.table))
 
     def _any_unresolved(self) -> bool:
@@ -197,11 +199,16 @@ class Checks:
     def _equal(self, unique: UniqueKey, ours: Callable[[str], Expression], theirs: Callable[[str], Expression]) -> Any:
         conditions = []
         for name in unique.columns:
-            same: Any = theirs(name) == ours(name)
+            same: Any = theirs(name) == self._as_compared(unique, name, ours(name))
             if unique.nulls_equal and self._table.table.column(name).nullable:
                 same = sa.or_(same, sa.and_(theirs(name).is_(None), ours(name).is_(None)))
             conditions.append(same)
         return sa.and_(*conditions)
+
+    def _as_compared(self, unique: UniqueKey, name: str, value: Expression) -> Expression:
+        """A staged value under the collation of the target's unique index, where staging does not have it."""
+        collation = dict(zip(unique.columns, unique.collations, strict=False)).get(name)
+        return sa.collate(value, collation) if collation else value
 
     def _taken(self, unique: UniqueKey) -> None:
         """New values of a unique key that another row of the target has."""
@@ -225,7 +232,7 @@ class Checks:
 
     def _conflict(self, unique: UniqueKey, row: Sequence[Any]) -> Problem:
         values, theirs = list(row[3 : 3 + row[2]]), list(row[3 + row[2] :])
-        pairs = ", ".join(f"{name} = {value}" for name, value in zip(unique.columns, values, strict=True))
+        pairs = shown_pairs(unique.columns, values)
         other = shown_row(self._table.name, theirs)
         what = f"{pairs} is taken in the target by {other} ({unique.name})"
         hint = "; registry: on_conflict or keep_columns of this table decide" if self._table.policy.on_conflict else ""
@@ -236,7 +243,7 @@ class Checks:
         if set(unique.columns) == {self._table.surrogate}:
             return
         final = self._final
-        columns = [self._final_value(name) for name in unique.columns]
+        columns = [self._as_compared(unique, name, self._final_value(name)) for name in unique.columns]
         written = final.c[ACTION].in_(WRITTEN)
         wanted = sa.select(*(c.label(f"u{i}") for i, c in enumerate(columns))).where(written).group_by(*columns)
         filled = [] if unique.nulls_equal else [column.is_not(None) for column in columns]
@@ -252,7 +259,7 @@ class Checks:
 
     def _shared_problem(self, unique: UniqueKey, row: Sequence[Any]) -> Problem:
         values = list(row[2:])
-        pairs = ", ".join(f"{name} = {value}" for name, value in zip(unique.columns, values, strict=True))
+        pairs = shown_pairs(unique.columns, values)
         what = f"{pairs} is wanted by another row of the archive too ({unique.name})"
         return self._problem("unique-conflict", row[1], what, unique.columns[0], values)
 

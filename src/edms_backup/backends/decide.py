@@ -53,28 +53,30 @@ def decide_rows(workspace: Workspace, table: RestoreTable) -> None:
     found = [target.c[name] == ids.c[exported_name(table, name)] for name in table.identity]
     clause: sa.FromClause = references.clause.join(ids, ids.c[ROW] == stage.c[ROW])
     values = _values(table, references, ids, target)
+    missing: list[Expression] = []
+    dangling: list[Expression] = []
+    for column in referring:
+        stranger = sa.and_(references.is_dangling(column), references.is_stranger(column))
+        dangling.append(sa.and_(references.is_dangling(column), sa.not_(references.is_stranger(column))))
+        wrong = [references.is_missing(column), stranger]
+        if column.name in table.policy.keep_columns:
+            # The target's own value stays on a row that is there, whatever the archive refers to.
+            wrong = [sa.and_(ids.c[MATCHED] == NOT_MATCHED, condition) for condition in wrong]
+        elif plan.options.on_unresolved is OnUnresolved.NULL:
+            values[column.name] = sa.case((stranger, sa.null()), else_=values[column.name])
+        missing += wrong
     differs: Expression = sa.false()
     if not table.keyed.whole_row:
         clause = clause.outerjoin(target, sa.and_(matched, *found))
         differs = _differs(workspace, table, values, target)
-    missing: list[Expression] = []
-    dangling: list[Expression] = []
-    named: list[Expression] = []
-    for column in referring:
-        named.append(references.is_named(column))
-        missing.append(references.is_missing(column))
-        stranger = sa.and_(references.is_dangling(column), references.is_stranger(column))
-        missing.append(stranger)
-        dangling.append(sa.and_(references.is_dangling(column), sa.not_(references.is_stranger(column))))
-        if plan.options.on_unresolved is OnUnresolved.NULL:
-            values[column.name] = sa.case((stranger, sa.null()), else_=values[column.name])
+    resolved = [sa.and_(references.is_named(c), sa.not_(references.is_missing(c))) for c in referring]
     unresolved = _count(missing)
     action = _action(table, plan.options.mode, plan.options.on_unresolved, ids, unresolved, differs)
     query = sa.select(
         stage.c[ROW],
         action,
         ids.c[MATCHED],
-        _count(named) - _count([references.is_missing(column) for column in referring]),
+        _count(resolved),
         _count(dangling),
         unresolved,
         sa.case((differs, 1), else_=0),

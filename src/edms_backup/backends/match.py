@@ -29,7 +29,7 @@ from edms_backup.backends.workspace import (
     text_name,
     value_name,
 )
-from edms_backup.model import Kind, OnConflict
+from edms_backup.model import Kind, OnConflict, UniqueKey
 from edms_backup.options import Ids
 from edms_backup.plan.restore import ReferredTable, RestoreColumn, RestoreTable
 
@@ -143,32 +143,41 @@ def _assignable(workspace: Workspace, table: RestoreTable, name: str) -> bool:
 
 
 def _match_by_unique(workspace: Workspace, table: RestoreTable) -> None:
-    """Take a row of the target that holds another unique value of a new row for that row, as the policy says."""
-    backend = workspace.backend
+    """Take a row of the target that holds another unique value of a new row for that row, as the policy says.
+
+    A row with several candidates stays new: taking one of them would be a guess, and the check of unique values
+    names them all.
+    """
     ids = workspace.ids[table.name]
-    for unique in table.table.uniques:
-        columns = [_column(table, name) for name in unique.columns]
-        if unique.partial or not columns or set(unique.columns) == set(table.keyed.key):
-            continue
-        references = References(workspace, table, _early(table))
-        stage, target = references.stage, backend.aliased(table.table, "t")
-        same = [target.c[c.name] == references.value(c) for c in columns if c is not None]
-        if len(same) < len(columns):
-            continue
-        pending, other = ids.alias("i"), ids.alias("o")
-        clause = references.clause.join(pending, pending.c[ROW] == stage.c[ROW]).join(target, sa.and_(*same))
-        theirs = [other.c[exported_name(table, name)] == target.c[name] for name in table.identity]
-        free = sa.not_(sa.exists().where(other.c[MATCHED] != NOT_MATCHED, *theirs))
-        found = (
-            sa.select(stage.c[ROW], *(target.c[name].label(exported_name(table, name)) for name in table.exported))
-            .select_from(clause)
-            .where(pending.c[MATCHED] == NOT_MATCHED, free)
-            .distinct()
-            .subquery("found")
-        )
-        taken = {exported_name(table, name): found.c[exported_name(table, name)] for name in table.exported}
-        update = sa.update(ids).values({MATCHED: BY_UNIQUE, **taken}).where(ids.c[ROW] == found.c[ROW])
-        backend.connection.execute(update)
+    slots = [exported_name(table, name) for name in table.exported]
+    uniques = [u for u in table.table.uniques if not u.partial and set(u.columns) != set(table.keyed.key)]
+    candidates = [found for unique in uniques if (found := _candidates(workspace, table, unique)) is not None]
+    if not candidates:
+        return
+    either = sa.union(*candidates).subquery("either")
+    number = sa.func.count().over(partition_by=either.c[ROW]).label("candidates")
+    counted = sa.select(*either.columns, number).subquery("counted")
+    single = sa.select(*counted.columns).where(counted.c.candidates == 1).subquery("single")
+    taken = {slot: single.c[slot] for slot in slots}
+    update = sa.update(ids).values({MATCHED: BY_UNIQUE, **taken}).where(ids.c[ROW] == single.c[ROW])
+    workspace.backend.connection.execute(update)
+
+
+def _candidates(workspace: Workspace, table: RestoreTable, unique: UniqueKey) -> sa.Select[Any] | None:
+    """New rows, each with the row of the target that holds their value of `unique` and is not matched by its key."""
+    columns = [_column(table, name) for name in unique.columns]
+    references = References(workspace, table, _early(table))
+    stage, target = references.stage, workspace.backend.aliased(table.table, "t")
+    same = [target.c[c.name] == references.value(c) for c in columns if c is not None]
+    if not same or len(same) < len(columns):
+        return None
+    ids = workspace.ids[table.name]
+    pending, other = ids.alias("i"), ids.alias("o")
+    clause = references.clause.join(pending, pending.c[ROW] == stage.c[ROW]).join(target, sa.and_(*same))
+    theirs = [other.c[exported_name(table, name)] == target.c[name] for name in table.identity]
+    free = sa.not_(sa.exists().where(other.c[MATCHED] != NOT_MATCHED, *theirs))
+    found = sa.select(stage.c[ROW], *(target.c[name].label(exported_name(table, name)) for name in table.exported))
+    return found.select_from(clause).where(pending.c[MATCHED] == NOT_MATCHED, free)
 
 
 def _assign_ids(workspace: Workspace, table: RestoreTable, name: str) -> None:

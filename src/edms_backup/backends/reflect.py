@@ -44,10 +44,11 @@ def reflect(backend: Backend) -> Schema:
         uniques = _uniques(constraints.get(key, ()), indexes.get(key, ()))
         if own_uniques is not None:
             uniques = own_uniques.get(name, ())
+        referring = frozenset(c for reference in foreign.get(key, ()) for c in reference["constrained_columns"])
         primary_key = tuple(primary[key]["constrained_columns"]) if key in primary else ()
         tables[name] = Table(
             name=name,
-            columns=_columns(backend, columns[key], name, native, found, primary_key),
+            columns=_columns(backend, columns[key], name, native, found, primary_key, referring),
             primary_key=primary_key,
             references=_references(backend, foreign.get(key, ()), schema, primary),
             uniques=tuple(sorted(uniques, key=lambda u: (u.partial, u.columns, u.name))),
@@ -64,6 +65,7 @@ def _columns(
     native: Mapping[tuple[str, str], str],
     checks: tuple[Check, ...],
     primary_key: tuple[str, ...],
+    referring: frozenset[str],
 ) -> tuple[Column, ...]:
     documents = frozenset(
         match["column"] for check in checks if (match := _JSON_CHECK.search(check.condition)) is not None
@@ -80,11 +82,12 @@ def _columns(
                 kind=kind,
                 fraction=backend.fraction(column, kind),
                 native=type_name,
-                nullable=bool(column["nullable"]),
+                # SQLite alone lets a primary key be empty, and calls that a mistake of its own.
+                nullable=bool(column["nullable"]) and name not in primary_key,
                 has_default=column.get("default") is not None or bool(identity),
                 generated=column.get("computed") is not None,
                 identity_always=bool(identity.get("always")),
-                auto_assigned=backend.is_auto_assigned(column, type_name, primary_key),
+                auto_assigned=name not in referring and backend.is_auto_assigned(column, type_name, primary_key),
             )
         )
     return tuple(result)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from edms_backup.model import Check, UniqueKey
 
 _UNIQUES = sa.text(
-    "SELECT m.name, l.name, l.partial, i.name, i.cid FROM sqlite_master m, pragma_index_list(m.name) l, "
+    "SELECT m.name, l.name, l.partial, i.name, i.cid, i.coll FROM sqlite_master m, pragma_index_list(m.name) l, "
     "pragma_index_xinfo(l.name) i WHERE m.type = 'table' AND l.\"unique\" AND l.origin <> 'pk' AND i.key "
     "ORDER BY m.name, l.seq, i.seqno"
 )
@@ -26,14 +26,17 @@ _PART = re.compile(
 
 def unique_keys(connection: sa.Connection) -> Mapping[str, tuple[UniqueKey, ...]]:
     """Unique constraints and indexes by table."""
-    grouped: dict[tuple[str, str], list[tuple[str | None, bool]]] = {}
-    for table, index, partial, column, position in connection.execute(_UNIQUES):
+    grouped: dict[tuple[str, str], list[tuple[str | None, bool, str | None]]] = {}
+    for table, index, partial, column, position, collation in connection.execute(_UNIQUES):
         # Position -2 is an expression.
-        grouped.setdefault((table, index), []).append((column, bool(partial) or position == -2))
+        own = None if collation == "BINARY" else collation
+        grouped.setdefault((table, index), []).append((column, bool(partial) or position == -2, own))
     found: dict[str, list[UniqueKey]] = {}
     for (table, index), columns in grouped.items():
-        names = tuple(name for name, _ in columns if name is not None)
-        found.setdefault(table, []).append(UniqueKey(index, names, any(partial for _, partial in columns)))
+        names = tuple(name for name, _, _ in columns if name is not None)
+        collations = tuple(collation for name, _, collation in columns if name is not None)
+        partial = any(partial for _, partial, _ in columns)
+        found.setdefault(table, []).append(UniqueKey(index, names, partial, collations=collations))
     return {table: tuple(keys) for table, keys in found.items()}
 
 

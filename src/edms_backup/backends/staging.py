@@ -178,6 +178,17 @@ def shown_row(table: str, key: Sequence[Any] | None) -> str:
     return f"{table} {shown_value(list(key))}" if key else f"a row of {table}"
 
 
+def shown_rows(count: int) -> str:
+    """A number of rows in words: `1 row`, `2 rows`."""
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
+def shown_pairs(names: Sequence[str], values: Sequence[Any]) -> str:
+    """Columns and their values as messages show them: `module = O1, level = NULL`."""
+    pairs = zip(names, values, strict=False)
+    return ", ".join(f"{name} = {'NULL' if value is None else value}" for name, value in pairs)
+
+
 def shown_value(value: Any) -> str:
     """A value as messages show it: JSON, cut when long."""
     text = value if isinstance(value, orjson.Fragment) else json.dumps(value, ensure_ascii=False, default=str)

@@ -12,6 +12,7 @@ from edms_backup.archive.writer import ArchiveWriter
 from edms_backup.backends import open_backend
 from edms_backup.backends.base import Backend
 from edms_backup.backends.extract import count_rows, duplicate_keys, extract_lines, is_declared_unique
+from edms_backup.backends.staging import shown_pairs
 from edms_backup.config.registry import Registry
 from edms_backup.config.registry_file import read_registry
 from edms_backup.errors import RegistryError, UsageError
@@ -111,7 +112,7 @@ def _check_key(run: _Run, plan: ExtractPlan) -> int:
         )
     if not is_declared_unique(plan):
         for count, key in duplicate_keys(run.backend, run.catalog.keyed, plan, limit=1):
-            shown = ", ".join(f"{name} = {value}" for name, value in zip(plan.keyed.key, key, strict=False))
+            shown = shown_pairs(plan.keyed.key, key)
             raise RegistryError(
                 f"{count} rows of table {plan.name} have the same natural key ({shown})",
                 hint=f"the key of {plan.name} must identify every row: add a column to it in the registry",

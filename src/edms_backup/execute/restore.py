@@ -16,6 +16,7 @@ from edms_backup.backends.apply import Writer
 from edms_backup.backends.base import Backend
 from edms_backup.backends.checks import Checks
 from edms_backup.backends.decide import count_actions, decide_rows, drop_skipped
+from edms_backup.backends.deletions import Deletions
 from edms_backup.backends.match import look_up_missing, match_rows
 from edms_backup.backends.staging import StageWriter
 from edms_backup.backends.workspace import Workspace
@@ -192,7 +193,10 @@ def _decide(run: _Run) -> None:
         count_actions(run.workspace, table, run.books[name])
     if run.plan.options.mode is Mode.MIRROR:
         for name, table in run.plan.tables.items():
-            run.books[name].deleted = Writer(run.workspace, table).count_deletions()
+            deletions = Deletions(run.workspace, table)
+            run.books[name].deleted = deletions.count()
+            if run.books[name].deleted:
+                deletions.check(run.found(name))
 
 
 def _balance(run: _Run) -> None:
@@ -208,6 +212,7 @@ def _write(run: _Run) -> None:
     run.progress.stage("writing", sum(b.inserted + b.updated + b.deleted for b in run.books.values()))
     writers = {name: Writer(run.workspace, table) for name, table in run.plan.tables.items()}
     refusals = run.backend.refusals
+    before = {name: writer.count_rows() for name, writer in writers.items()}
     for name, writer in writers.items():
         with refusals(name):
             writer.insert(run.books[name])
@@ -225,7 +230,7 @@ def _write(run: _Run) -> None:
         run.backend.check_constraints_now()
     for name, writer in writers.items():
         with refusals(name):
-            writer.check_written()
+            writer.check_written(run.books[name], before[name])
     for writer in writers.values():
         writer.advance_numbers()
     with refusals():

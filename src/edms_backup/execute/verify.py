@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 
 from edms_backup.archive.reader import ArchiveReader
-from edms_backup.errors import ArchiveError
+from edms_backup.config.registry_file import parse_registry
+from edms_backup.errors import ArchiveError, RegistryError
 from edms_backup.model import Reference, ReferenceKind
 from edms_backup.plan.source import LineFormat, SourceSchema, read_schema
 from edms_backup.progress import Progress
@@ -28,11 +29,12 @@ def verify(path: Path, progress: Progress) -> VerifyReport:
         with ArchiveReader.open(path) as reader:
             reader.check_members()
             schema = read_schema(reader.read_file("schema.json"))
+            parse_registry(reader.read_file("registry.yaml"), "registry.yaml of the archive")
             progress.stage("verifying", reader.manifest.rows)
             with tempfile.TemporaryDirectory(prefix="edms-backup-") as folder:
                 problems = _check_rows(reader, schema, Path(folder) / "keys.sqlite3", progress)
             return VerifyReport(str(path), reader.manifest.rows, reader.manifest.parts, tuple(problems))
-    except ArchiveError as error:
+    except (ArchiveError, RegistryError) as error:
         return VerifyReport(str(path), 0, 0, (Problem("damaged", str(error)),))
 
 

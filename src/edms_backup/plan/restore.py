@@ -6,7 +6,7 @@ natural key, their references *resolved*, each row gets one *action*, and only t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from edms_backup.config.registry import Registry
@@ -112,6 +112,10 @@ class RestorePlan:
     """Tables that are not restored but that references point into."""
     pointed_at: frozenset[str]
     """Tables, restored or not, that references of the archive may name rows of."""
+    outside: Mapping[str, tuple[tuple[str, Reference], ...]]
+    """By restored table: foreign keys of the target that point to it from tables that are not restored."""
+    outside_tables: Mapping[str, Table]
+    """Those tables."""
     targets: tuple[PolymorphicTarget, ...]
     """Where polymorphic references may point, by label."""
     order: Order
@@ -211,11 +215,22 @@ def plan_restore(
         matching,
         referred,
         frozenset(needed),
+        _outside(tables, target),
+        {name: table for name, table in target.tables.items() if name not in tables},
         targets,
         order,
         tuple(drift.problems),
         tuple(drift.warnings),
     )
+
+
+def _outside(restored: Collection[str], target: Schema) -> dict[str, tuple[tuple[str, Reference], ...]]:
+    found: dict[str, list[tuple[str, Reference]]] = {}
+    for name, table in target.tables.items():
+        for reference in table.references:
+            if name not in restored and reference.table in restored:
+                found.setdefault(reference.table, []).append((name, reference))
+    return {name: tuple(references) for name, references in found.items()}
 
 
 def _present(name: str, target: Schema, rows: Mapping[str, int], drift: _Drift) -> bool:
