@@ -47,11 +47,7 @@ class TarMember:
 
 def members(fd: int) -> Iterator[TarMember]:
     """The files and folders of the tar that is open as `fd`. Raises ArchiveError for all else."""
-    if os.pread(fd, BLOCK, 0)[257:262] != b"ustar":
-        raise ArchiveError(
-            "this is no archive of edms-backup: neither a folder with backup.json nor a tar of one",
-            hint="if it is compressed, decompress it first",
-        )
+    _check_is_tar(fd)
     end = os.fstat(fd).st_size
     if end % BLOCK:
         raise _damaged("it is cut short or has something after its end")
@@ -143,6 +139,14 @@ def _number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 19):
         raise _damaged("the size of a member is no number")
     return int(text)
+
+
+def _check_is_tar(fd: int) -> None:
+    if os.pread(fd, BLOCK, 0)[257:262] != b"ustar":
+        raise ArchiveError(
+            "this is no archive of edms-backup: neither a folder with backup.json nor a tar of one",
+            hint="if it is compressed, decompress it first",
+        )
 
 
 def _check_tail(fd: int, offset: int, end: int) -> None:

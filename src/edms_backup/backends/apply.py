@@ -58,16 +58,19 @@ class Writer:
         update = sa.update(self._target).values(values).where(self._final.c[ACTION] == Action.UPDATE, *where)
         self._execute(update, books.updated, "updated")
 
-    def delete(self, books: Books) -> None:
-        """Delete the rows that the archive does not have."""
-        if not books.deleted:
+    def let_go(self, books: Books) -> None:
+        """Empty the deferred references of rows that will be deleted: what they point to may be deleted first."""
+        if not books.deleted or not self._table.deferred:
             return
         gone = Deletions(self._workspace, self._table).condition(self._target)
-        selves = {c for r in self._table.table.references if r.table == self._table.name for c in r.columns}
-        empty = {c: sa.null() for c in sorted(selves) if self._table.table.column(c).nullable}
-        if empty and self._backend.capabilities.row_checked:
-            self._backend.connection.execute(sa.update(self._target).values(empty).where(gone))
-        self._execute(sa.delete(self._target).where(gone), books.deleted, "deleted")
+        empty = dict.fromkeys(sorted(self._table.deferred), sa.null())
+        self._backend.connection.execute(sa.update(self._target).values(empty).where(gone))
+
+    def delete(self, books: Books) -> None:
+        """Delete the rows that the archive does not have."""
+        if books.deleted:
+            gone = Deletions(self._workspace, self._table).condition(self._target)
+            self._execute(sa.delete(self._target).where(gone), books.deleted, "deleted")
 
     def count_rows(self) -> int:
         """How many rows the target has."""
@@ -80,7 +83,7 @@ class Writer:
         if (there := self.count_rows()) != expected:
             raise RestoreRefused(
                 f"table {self._table.name} should have {shown_rows(expected)} now, but has {there:,}",
-                hint="a trigger or a cascading foreign key of the target changed more than the restore; nothing was kept",
+                hint="a trigger or a cascading foreign key of the target did more; nothing was kept",
                 code="not-as-planned",
                 table=self._table.name,
             )
@@ -127,7 +130,8 @@ class Writer:
         rows = self._backend.connection.execute(statement, execution_options=options).rowcount
         if rows != expected:
             raise RestoreRefused(
-                f"table {self._table.name}: {shown_rows(expected)} should have been {done}, but the server did so with {rows}",
+                f"{shown_rows(expected)} of table {self._table.name} should have been {done}, "
+                f"but the server did so with {rows}",
                 hint="a trigger or a rule of the target may be the reason; nothing was kept",
                 code="not-as-planned",
                 table=self._table.name,

@@ -112,7 +112,7 @@ class Backend:
             if error.connection_invalidated:
                 raise
             raise RestoreRefused(
-                f"the target refused what the restore wrote{f' to {table}' if table else ''}: {driver_message(error)}",
+                f"the target refused the restore{f' at table {table}' if table else ''}: {driver_message(error)}",
                 hint="a constraint or a trigger that could not be checked beforehand; nothing was kept",
                 code="constraint-violated",
                 table=table,
@@ -142,7 +142,7 @@ class Backend:
         self.run("BEGIN")
 
     def check_constraints_now(self) -> None:
-        """Raise now what a deferred constraint would raise at commit."""
+        """Raise now what a deferred constraint would raise at commit, where the product can be asked."""
 
     def commit(self) -> None:
         """End the transaction and keep what it did."""

@@ -83,9 +83,6 @@ class SQLite(Backend):
         self.run("BEGIN IMMEDIATE")
         self.run("PRAGMA defer_foreign_keys = ON")
 
-    def check_constraints_now(self) -> None:
-        self.run("PRAGMA defer_foreign_keys = OFF")
-
     # --- schema -------------------------------------------------------------------------------------------------
 
     def native_types(self) -> Mapping[tuple[str, str], str]:

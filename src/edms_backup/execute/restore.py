@@ -222,6 +222,9 @@ def _write(run: _Run) -> None:
             writer.patch(run.books[name])
             writer.update(run.books[name])
         run.progress.advance(run.books[name].updated, name)
+    for name, writer in writers.items():
+        with refusals(name):
+            writer.let_go(run.books[name])
     for name, writer in reversed(writers.items()):
         with refusals(name):
             writer.delete(run.books[name])
