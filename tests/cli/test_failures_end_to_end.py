@@ -79,6 +79,18 @@ def test_a_referenced_table_without_a_key(case: Case, tmp_path: Path, ending: st
     assert not place.exists() or not any(place.iterdir())
 
 
+def test_tables_that_nobody_has(lite: Case, archive: Path, tmp_path: Path) -> None:
+    target = lite.database(EDMS)
+    for command in (
+        ("restore", archive, "--db", target.url, "--tables", "user"),
+        ("create", "-o", tmp_path / "out.tar", "--db", target.url, "--tables", "user"),
+    ):
+        answer = call(*command, "-q")
+        assert answer.exit_code == 2, answer.text
+        says(error_line(answer), "user", "hint: ")
+    assert not (tmp_path / "out.tar").exists()
+
+
 def test_a_registry_that_does_not_fit_the_database(lite: Case, tmp_path: Path) -> None:
     source = lite.database(USERS)
     registry = lite.registry("users: {key: [user_name]}")

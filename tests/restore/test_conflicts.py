@@ -92,8 +92,8 @@ def test_two_rows_of_the_archive_that_adopt_one_row(case: Case, policy: str) -> 
 
 def test_a_unique_pair_of_references_is_a_conflict_too(case: Case) -> None:
     schema = """
-    CREATE TABLE roles (id {id}, name varchar(20) NOT NULL UNIQUE, module varchar(9) NOT NULL, level varchar(9) NOT NULL,
-        UNIQUE (module, level));
+    CREATE TABLE roles (id {id}, name varchar(20) NOT NULL UNIQUE, module varchar(9) NOT NULL,
+        level varchar(9) NOT NULL, UNIQUE (module, level));
     CREATE TABLE grants (id {id}, code varchar(20) NOT NULL UNIQUE, role_id {ref} NOT NULL REFERENCES roles (id));
     """
     rows = (

@@ -242,6 +242,30 @@ def test_a_fraction_that_the_target_would_round(case: Case) -> None:
     assert (problem["key"], problem["column"]) == (["a"], "n")
 
 
+def test_a_time_that_the_target_would_round(case: Case) -> None:
+    if case.product == "sqlite":
+        pytest.skip("SQLite does not round")
+    schema = "CREATE TABLE t (code varchar(9) PRIMARY KEY, at %s);"
+    fine, coarse = {
+        "postgresql": ("timestamp", "timestamp(0)"),
+        "mariadb": ("datetime(6)", "datetime"),
+    }[case.product]
+    rows = "INSERT INTO t VALUES ('a', '2024-05-06 07:08:09.123456'), ('b', '2024-05-06 07:08:09')"
+    archive = case.archive(case.database(schema % fine, rows))
+    problem = case.refused(case.database(schema % coarse), archive).problem("value-does-not-fit", "t")
+    assert (problem["key"], problem["column"]) == (["a"], "at")
+
+
+def test_a_float_that_the_target_would_round(case: Case) -> None:
+    if case.product == "sqlite":
+        pytest.skip("SQLite's floats have one size")
+    schema = "CREATE TABLE t (code varchar(9) PRIMARY KEY, n %s);"
+    fine, coarse = {"postgresql": ("double precision", "real"), "mariadb": ("double", "float")}[case.product]
+    archive = case.archive(case.database(schema % fine, "INSERT INTO t VALUES ('a', 0.1234567890123), ('b', 0.5)"))
+    problem = case.refused(case.database(schema % coarse), archive).problem("value-does-not-fit", "t")
+    assert (problem["key"], problem["column"]) == (["a"], "n")
+
+
 def test_null_where_the_target_takes_none(case: Case) -> None:
     archive = case.archive(case.database(EDMS, EDMS_ROWS))
     target = case.database(EDMS.replace("email varchar(100)", "email varchar(100) NOT NULL"))
@@ -346,41 +370,63 @@ def test_a_key_that_several_rows_of_the_target_have_and_only_references_name(cas
     assert problem["code"] == "ambiguous-key", "the row is there, twice: it is not missing"
 
 
-def _ignoring_case(product: str) -> str:
-    collation = {
-        "sqlite": "COLLATE NOCASE",
-        "mariadb": "COLLATE utf8mb4_general_ci",
-        "postgresql": "COLLATE ignoring_case",
-    }[product]
+COLLATIONS = {
+    "sqlite": {"case": "NOCASE", "blanks": "RTRIM"},
+    "mariadb": {"case": "utf8mb4_general_ci", "blanks": "utf8mb4_general_ci", "ß": "utf8mb4_unicode_ci"},
+    "postgresql": {"case": "ignoring_case"},
+}
+EQUAL = {"case": ("Anna", "anna", "ANNA"), "blanks": ("a", "a ", "a  "), "ß": ("Straße", "Strasse", "STRASSE")}
+
+
+def _collated(product: str, kind: str) -> str:
+    """The schema where names that differ for people in some way are the same name."""
+    collation = COLLATIONS[product].get(kind)
+    if collation is None:
+        pytest.skip("no such collation in this product")
     head = ""
     if product == "postgresql":
         head = "CREATE COLLATION ignoring_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
-    return head + EDMS.replace("username varchar(50)", f"username varchar(50) {collation}")
+    return head + EDMS.replace("username varchar(50)", f"username varchar(50) COLLATE {collation}")
 
 
 def _binary(product: str) -> str:
-    collation = "COLLATE utf8mb4_bin" if product == "mariadb" else ""
+    collation = "COLLATE utf8mb4_nopad_bin" if product == "mariadb" else ""
     return EDMS.replace("username varchar(50)", f"username varchar(50) {collation}")
 
 
-def test_keys_that_only_the_target_takes_for_equal(case: Case) -> None:
-    archive = case.archive(
-        case.database(_binary(case.product), "INSERT INTO users (username) VALUES ('Anna'), ('anna'), ('bob')")
-    )
-    refused = case.refused(case.database(_ignoring_case(case.product)), archive)
-    assert {tuple(p["key"]) for p in refused.problems} == {("Anna",), ("anna",)}
+@pytest.mark.parametrize("kind", list(EQUAL))
+def test_keys_that_only_the_target_takes_for_equal(case: Case, kind: str) -> None:
+    schema, (one, other, _) = _collated(case.product, kind), EQUAL[kind]
+    rows = f"INSERT INTO users (username) VALUES ('{one}'), ('{other}'), ('bob')"
+    refused = case.refused(case.database(schema), case.archive(case.database(_binary(case.product), rows)))
+    assert {tuple(p["key"]) for p in refused.problems} == {(one,), (other,)}
     assert refused.codes <= {"ambiguous-key", "unique-conflict"}
 
 
-def test_keys_that_only_the_target_takes_for_equal_and_has(case: Case) -> None:
-    archive = case.archive(
-        case.database(_binary(case.product), "INSERT INTO users (username) VALUES ('Anna'), ('anna'), ('bob')")
-    )
-    target = case.database(_ignoring_case(case.product), "INSERT INTO users (username) VALUES ('ANNA')")
+@pytest.mark.parametrize("kind", list(EQUAL))
+def test_keys_that_only_the_target_takes_for_equal_and_has(case: Case, kind: str) -> None:
+    schema, (one, other, third) = _collated(case.product, kind), EQUAL[kind]
+    rows = f"INSERT INTO users (username) VALUES ('{one}'), ('{other}'), ('bob')"
+    archive = case.archive(case.database(_binary(case.product), rows))
+    target = case.database(schema, f"INSERT INTO users (username) VALUES ('{third}')")
     refused = case.refused(target, archive)
-    assert {tuple(p["key"]) for p in refused.problems} == {("Anna",), ("anna",)}
+    assert {tuple(p["key"]) for p in refused.problems} == {(one,), (other,)}
     assert refused.codes == {"ambiguous-key"}
     assert "collation" in refused.text
+
+
+@pytest.mark.parametrize("kind", list(EQUAL))
+def test_one_key_that_the_target_takes_for_equal_is_its_row(case: Case, kind: str) -> None:
+    schema, (one, _, third) = _collated(case.product, kind), EQUAL[kind]
+    rows = f"""
+    INSERT INTO users (id, username) VALUES (5, '{one}');
+    INSERT INTO documents (number, title, author_id) VALUES ('d', 't', 5)
+    """
+    archive = case.archive(case.database(_binary(case.product), rows))
+    target = case.database(schema, f"INSERT INTO users (id, username) VALUES (9, '{third}')")
+    case.restored(target, archive)
+    assert target.fetch("SELECT id, username FROM users") == [(9, one)]
+    assert target.fetch("SELECT author_id FROM documents") == [(9,)]
 
 
 def test_a_registry_of_another_key(case: Case) -> None:
@@ -452,6 +498,21 @@ def test_a_trigger_that_swallows_rows(case: Case) -> None:
     for word in ("3 rows", "users", "trigger"):
         assert word in problem["message"]
     assert problem["table"] == "users"
+
+
+def test_a_trigger_that_swallows_updates_and_deletions(case: Case) -> None:
+    if case.product not in SWALLOWING:
+        pytest.skip("MariaDB's triggers cannot")
+    archive = case.archive(case.database(EDMS, EDMS_ROWS))
+    for event, mode in (("UPDATE", "merge"), ("DELETE", "mirror")):
+        trigger = SWALLOWING[case.product].replace("INSERT ON", f"{event} ON").replace("NEW.username", "OLD.username")
+        rows = "INSERT INTO users (username, email) VALUES ('rev01', 'x')"
+        if event == "DELETE":
+            trigger, rows = trigger.replace("'rev01'", "'theirs'"), rows.replace("'rev01'", "'theirs'")
+        target = case.database(EDMS, trigger.replace("RETURN NEW", "RETURN OLD" if event == "DELETE" else "RETURN NEW"))
+        case.run(target, rows)
+        problem = case.caught(target, archive, "--mode", mode).problems[0]
+        assert (problem["code"], problem["table"]) == ("not-as-planned", "users")
 
 
 def test_a_trigger_that_refuses_rows(case: Case) -> None:
