@@ -20,7 +20,12 @@ def open_backend(url: str, *, read_only: bool = False) -> Backend:
     parsed = parse_url(url)
     name = parsed.get_backend_name()
     if name not in _PRODUCTS:
-        return Backend(parsed, read_only=read_only)
+        try:
+            return Backend(parsed, read_only=read_only)
+        except ImportError as error:
+            raise UsageError(
+                f"the driver for {name} is not installed ({error.name})", hint="use sqlite, postgresql or mariadb"
+            ) from None
     module, class_name, driver = _PRODUCTS[name]
     try:
         importlib.import_module(driver)

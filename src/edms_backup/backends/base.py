@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -109,7 +110,7 @@ class Backend:
         try:
             yield
         except DBAPIError as error:
-            if error.connection_invalidated:
+            if error.connection_invalidated or _NOT_OF_THE_DATA.search(str(error.orig)):
                 raise
             raise RestoreRefused(
                 f"the target refused the restore{f' at table {table}' if table else ''}: {driver_message(error)}",
@@ -253,9 +254,10 @@ class Backend:
         """NULL with the type of a 64-bit integer."""
         return sa.cast(sa.null(), sa.BigInteger)
 
-    def load(self, table: sa.TableClause, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert rows into a staging table."""
-        self.connection.execute(sa.insert(table), list(rows))
+    def load(self, table: sa.TableClause, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows, their values in the order of the table's columns, into a staging table."""
+        names = [column.name for column in table.columns]
+        self.connection.execute(sa.insert(table), [dict(zip(names, row, strict=True)) for row in rows])
 
     def analyse(self, table: sa.TableClause) -> None:
         """Tell the planner how large a staging table is."""
@@ -265,7 +267,13 @@ class Backend:
         return sa.insert(target).from_select([c.name for c in columns], query)
 
 
+_NOT_OF_THE_DATA = re.compile(
+    r"database is locked|lock wait timeout|lock timeout|deadlock|disk|no space|tablespace .* full", re.IGNORECASE
+)
+"""Messages of a server that could not write now, whatever the data."""
+
 _HINTS = (
+    (("locked", "lock wait", "lock timeout", "deadlock"), "another session holds it; try again when that is done"),
     (("password", "access denied"), "check the user and the password of --db"),
     (("does not exist", "unknown database"), "check the name at the end of --db, or create the database first"),
     (("resolve host", "translate host", "name or service"), "check the host in --db"),

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from edms_backup.backends.base import Expression
 from edms_backup.backends.decide import Action
 from edms_backup.backends.joins import KeyJoins
+from edms_backup.backends.match import BOUND_VALUES
 from edms_backup.backends.references import References
 from edms_backup.backends.staging import shown_pairs, shown_row
 from edms_backup.backends.workspace import (
@@ -29,7 +30,7 @@ from edms_backup.backends.workspace import (
     value_name,
 )
 from edms_backup.graph.keys import expand_key
-from edms_backup.model import OnMatch, UniqueKey
+from edms_backup.model import OnConflict, OnMatch, UniqueKey
 from edms_backup.options import OnUnresolved
 from edms_backup.plan.restore import RestoreColumn, RestoreTable
 from edms_backup.report import Problem
@@ -55,6 +56,7 @@ class Checks:
         self._stage = workspace.stage[table.name]
         self._ids = workspace.ids[table.name]
         self._final = workspace.final[table.name]
+        self._failing: list[sa.Select[Any]] = []
 
     # --- before matching ----------------------------------------------------------------------------------------
 
@@ -96,8 +98,8 @@ class Checks:
         gone = sa.select(rows.subquery("gone").c[ROW])
         # Through a table of its own: MariaDB does not delete from what it reads.
         numbers = [row[0] for row in self._backend.connection.execute(gone)]
-        for start in range(0, len(numbers), 500):
-            some = numbers[start : start + 500]
+        for start in range(0, len(numbers), BOUND_VALUES):
+            some = numbers[start : start + BOUND_VALUES]
             for table in (self._stage, self._ids):
                 self._backend.connection.execute(sa.delete(table).where(table.c[ROW].in_(some)))
         self._found(len(numbers), [self._problem(code, row[1], what) for row in shown])
@@ -116,6 +118,7 @@ class Checks:
             self._shared(unique)
         for check in self._table.table.checks:
             self._violated(check.name, check.condition)
+        self._set_failed()
 
     def _unresolved(self) -> None:
         if self._workspace.plan.options.on_unresolved is not OnUnresolved.FAIL or not self._any_unresolved():
@@ -224,18 +227,22 @@ class Checks:
         )
         values = [self._backend.text(self._final_value(name)) for name in unique.columns]
         rows = (
-            sa.select(final.c[ROW], self._stage.c[KEY], sa.literal(len(values)), *values, *key)
+            sa.select(final.c[ROW], self._stage.c[KEY], sa.literal(len(values)), *values, *key, final.c[MATCHED])
             .select_from(joins.clause.join(final, same).join(self._stage, self._stage.c[ROW] == final.c[ROW]))
             .where(final.c[ACTION].in_(WRITTEN), sa.not_(own))
         )
         self._fail(rows, lambda row: self._conflict(unique, row))
 
     def _conflict(self, unique: UniqueKey, row: Sequence[Any]) -> Problem:
-        values, theirs = list(row[3 : 3 + row[2]]), list(row[3 + row[2] :])
+        values, theirs = list(row[3 : 3 + row[2]]), list(row[3 + row[2] : -1])
         pairs = shown_pairs(unique.columns, values)
         other = shown_row(self._table.name, theirs)
         what = f"{pairs} is taken in the target by {other} ({unique.name})"
-        hint = "; registry: on_conflict or keep_columns of this table decide" if self._table.policy.on_conflict else ""
+        hint = "; the registry's keep_columns can leave the target's value"
+        if row[-1] == NOT_MATCHED:
+            hint = "; the registry's on_conflict can take that row for this one"
+            if self._table.policy.on_conflict is not OnConflict.FAIL:
+                hint = "; it cannot be taken for this one, because more than one row could be: change one of them"
         return self._problem("unique-conflict", row[1], what + hint, unique.columns[0], values)
 
     def _shared(self, unique: UniqueKey) -> None:
@@ -305,11 +312,17 @@ class Checks:
         return True
 
     def _fail(self, rows: sa.Select[Any], describe: Callable[[Sequence[Any]], Problem]) -> None:
-        """Report rows, and set their action to fail."""
+        """Report rows; their action becomes fail when all checks are done, so that each says what it finds."""
         if self._report(rows, describe):
-            numbers = sa.select(rows.subquery("failing").c[ROW])
-            update = sa.update(self._final).values({ACTION: str(Action.FAIL)})
-            self._backend.connection.execute(update.where(self._final.c[ROW].in_(numbers)))
+            self._failing.append(sa.select(rows.subquery("failing").c[ROW]))
+
+    def _set_failed(self) -> None:
+        for numbers in self._failing:
+            found = [row[0] for row in self._backend.connection.execute(numbers.distinct())]
+            for start in range(0, len(found), BOUND_VALUES):
+                some = found[start : start + BOUND_VALUES]
+                update = sa.update(self._final).values({ACTION: str(Action.FAIL)})
+                self._backend.connection.execute(update.where(self._final.c[ROW].in_(some)))
 
     def _problem(self, code: str, key: str | None, what: str, column: str | None = None, value: Any = None) -> Problem:
         key_value = json.loads(key) if key else None

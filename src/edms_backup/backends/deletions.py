@@ -79,6 +79,7 @@ class Deletions:
         on = sa.and_(*(child.c[ours] == target.c[theirs] for ours, theirs in pairs))
         clause = joins.clause.join(child, on)
         rows = sa.select(*(leaves or [sa.literal(None)])).select_from(clause).where(self.condition(target))
+        rows = rows.distinct()
         shown = self._backend.connection.execute(rows.limit(_SHOWN)).all()
         if shown:
             counted = sa.select(sa.func.count()).select_from(rows.subquery("counted"))

@@ -111,13 +111,17 @@ def _join_polymorphic(
 def points_to(
     backend: Backend, column: Column, raw: Expression, row: sa.FromClause, target: PolymorphicTarget
 ) -> Expression:
-    """Whether the id in `raw`, a value of `column`, is that of `row`. Ids in text must match to the digit."""
-    identity = row.c[target.id_column]
+    """Whether the id in `raw`, a value of `column`, is that of `row`."""
+    return same_id(backend, column, raw, row.c[target.id_column], target.id_kind)
+
+
+def same_id(backend: Backend, column: Column, raw: Expression, identity: Expression, kind: Kind) -> Expression:
+    """Whether `raw`, a value of `column`, holds the id `identity`. An id in text must match to the digit."""
     if column.kind is Kind.INTEGER:
         return identity == raw
-    if target.id_kind is Kind.INTEGER:
-        return sa.and_(identity == backend.integer_of_text(raw), backend.text(identity) == backend.text(raw))
-    return backend.text(identity) == backend.text(raw)
+    same_text = backend.text(identity) == backend.text(raw)
+    # Compared as numbers first: that is what an index is made of.
+    return sa.and_(identity == backend.integer_of_text(raw), same_text) if kind is Kind.INTEGER else same_text
 
 
 def _variants(backend: Backend, keyed: Keyed, plan: ExtractPlan) -> Iterator[_Variant]:

@@ -24,6 +24,9 @@ _SESSION = (
     "SET group_concat_max_len = 1048576",
 )
 
+_BINARY = ("blob", "binary", "geometry", "point", "linestring", "polygon")
+"""Types that hold bytes; a geometry comes and goes in the server's own binary form."""
+
 _PLAIN = {Kind.BOOLEAN, Kind.INTEGER, Kind.TEXT, Kind.BYTES, Kind.JSON}
 
 
@@ -93,6 +96,8 @@ class MariaDB(Backend):
             return Kind.JSON
         if native == "tinyint(1)":
             return Kind.BOOLEAN
+        if any(word in native for word in _BINARY):
+            return Kind.BYTES
         if native == "uuid":
             return Kind.UUID
         if isinstance(column["type"], mysql.BIT | mysql.SET | mysql.YEAR):
@@ -104,7 +109,7 @@ class MariaDB(Backend):
     def readable(self, column: Column, value: Expression) -> Expression:
         if column.native.startswith("float"):
             # A float prints six digits; as a double it has all of them.
-            return sa.cast(value, mysql.DOUBLE())
+            return sa.cast(value, mysql.DOUBLE(asdecimal=False))
         if column.native.startswith("bit"):
             return sa.cast(value, mysql.INTEGER(unsigned=True))
         return value if column.kind in _PLAIN or column.kind is Kind.FLOAT else self.text(value)
@@ -117,6 +122,8 @@ class MariaDB(Backend):
             return forms.integer_value
         if column.native.startswith("bit"):
             return forms.integer_value
+        if column.native.startswith("float"):
+            return forms.single_float_value
         if source is Kind.UUID and column.kind is Kind.TEXT:
             return lambda form: forms.uuid_text(form, hyphens="32" not in column.native)
         if column.kind is Kind.TIMESTAMP and source in (Kind.TIMESTAMP, Kind.TIMESTAMP_TZ):

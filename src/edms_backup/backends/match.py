@@ -29,9 +29,10 @@ from edms_backup.backends.workspace import (
     text_name,
     value_name,
 )
-from edms_backup.model import Kind, OnConflict, UniqueKey
+from edms_backup.model import Column, Kind, OnConflict, UniqueKey
 from edms_backup.options import Ids
 from edms_backup.plan.restore import ReferredTable, RestoreColumn, RestoreTable
+from edms_backup.values.forms import ValueMismatch
 
 LOOKUP_ROWS = 5_000
 """Key values looked up in the target at a time."""
@@ -219,11 +220,7 @@ def look_up_missing(workspace: Workspace, table: ReferredTable) -> None:
         columns = [joins.column_of(leaf) for leaf in table.leaves]
         rows = []
         for digest, text in digest_and_text:
-            row: dict[str, Any] = dict.fromkeys(c.name for c in lookup.columns)
-            row[DIGEST] = digest
-            for i, (column, form) in enumerate(zip(columns, orjson.loads(text), strict=False)):
-                row[f"v{i}"] = None if form is None else backend.bound(column, column.kind)(form)
-            rows.append(row)
+            rows.append([digest, *_bound_key(backend, columns, orjson.loads(text))])
         backend.load(lookup, rows)
         found = True
     if found:
@@ -231,6 +228,17 @@ def look_up_missing(workspace: Workspace, table: ReferredTable) -> None:
         _add_found(workspace, table, lookup)
         _drop_ambiguous(workspace, table)
         workspace.analyse(workspace.ids[table.name])
+
+
+def _bound_key(backend: Backend, columns: list[Column], key: list[Any]) -> list[Any]:
+    """A key value as the target stores it; all NULL, which finds nothing, where it cannot be one."""
+    if len(key) != len(columns):
+        return [None] * len(columns)
+    try:
+        pairs = zip(columns, key, strict=True)
+        return [None if form is None else backend.bound(column, column.kind)(form) for column, form in pairs]
+    except ValueMismatch:
+        return [None] * len(columns)
 
 
 def _missing_keys(workspace: Workspace, table: ReferredTable) -> Iterator[list[tuple[str, str]]]:

@@ -153,10 +153,13 @@ class PostgreSQL(Backend):
         if column.kind in (Kind.TIMESTAMP, Kind.TIMESTAMP_TZ):
             # The server reads its own text again, infinity and BC included.
             return forms.plain_text
+        if column.native == "real":
+            return forms.single_float_value
         return super().bound(column, source)
 
     def comparable(self, column: Column, value: Expression) -> Expression:
-        return value if column.kind in _EXACT else self.text(value)
+        # Some collations call texts equal that differ; "C" compares bytes.
+        return value if column.kind in _EXACT else sa.collate(self.text(value), "C")
 
     def integer_of_text(self, value: Expression) -> Expression:
         text = self.text(value)
@@ -174,8 +177,7 @@ class PostgreSQL(Backend):
 
     def _sequence(self, table: Table, column: str) -> str | None:
         """The name of the sequence behind a column, ready to be cast to regclass."""
-        preparer = self.connection.dialect.identifier_preparer
-        name = f"{preparer.quote(str(self.schema_name))}.{preparer.quote(table.name)}"
+        name = sa.func.format("%I.%I", self.schema_name, table.name)
         query = sa.select(sa.func.pg_get_serial_sequence(name, column))
         return self.connection.execute(query).scalar()
 
@@ -198,7 +200,7 @@ class PostgreSQL(Backend):
 
     # --- staging ------------------------------------------------------------------------------------------------
 
-    def load(self, table: sa.TableClause, rows: Sequence[Mapping[str, Any]]) -> None:
+    def load(self, table: sa.TableClause, rows: Sequence[Sequence[Any]]) -> None:
         # COPY takes the text of every type, without a cast and without a round trip a row.
         names = [column.name for column in table.columns]
         statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
@@ -209,7 +211,7 @@ class PostgreSQL(Backend):
         try:
             with driver.cursor() as cursor, cursor.copy(statement) as copy:
                 for row in rows:
-                    copy.write_row([row.get(name) for name in names])
+                    copy.write_row(row)
         except psycopg.Error as error:
             raise DBAPIError(None, None, error) from error
 

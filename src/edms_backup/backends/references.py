@@ -7,12 +7,11 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from edms_backup.backends.base import Expression
-from edms_backup.backends.extract import points_to
+from edms_backup.backends.extract import points_to, same_id
 from edms_backup.backends.workspace import (
     DIGEST,
     ID,
     LABEL,
-    ROW,
     Workspace,
     digest_name,
     exported_name,
@@ -20,6 +19,7 @@ from edms_backup.backends.workspace import (
     label_name,
     value_name,
 )
+from edms_backup.plan.extract import PolymorphicTarget
 from edms_backup.plan.restore import RestoreColumn, RestoreTable
 
 
@@ -97,7 +97,7 @@ class References:
         for target in self._workspace.targets_of(self._table, column):
             row = self._backend.aliased(self._workspace.keyed[target.table].table, f"o{len(taken)}")
             there = sa.exists().where(points_to(self._backend, column.column, raw, row, target))
-            coming = self._coming(target.table, target.id_column, self._backend.text(raw), text=True)
+            coming = self._coming_row(column, raw, target)
             taken.append(sa.and_(label == target.label, sa.or_(there, coming)))
         return sa.or_(*taken) if taken else sa.false()
 
@@ -105,14 +105,18 @@ class References:
         if name not in self._workspace.keyed:
             return sa.false()
         row = self._backend.aliased(self._workspace.keyed[name].table, "o")
-        return sa.or_(sa.exists().where(row.c[referred] == raw), self._coming(name, referred, raw))
-
-    def _coming(self, name: str, referred: str, raw: Expression, *, text: bool = False) -> Expression:
-        """Whether a row that the restore inserts gets this value."""
-        exporting = self._workspace.plan.filled.get(name)
-        if exporting is None:
-            return sa.false()
+        there = sa.exists().where(row.c[referred] == raw)
+        coming = self._workspace.plan.filled.get(name)
+        if coming is None:
+            return there
         ids = self._workspace.ids[name].alias("n")
-        value: Expression = ids.c[exported_name(exporting, referred)]
-        value = self._backend.text(value) if text else value
-        return sa.exists().where(value == raw, ids.c[ROW].is_not(None))
+        return sa.or_(there, sa.exists().where(ids.c[exported_name(coming, referred)] == raw))
+
+    def _coming_row(self, column: RestoreColumn, raw: Expression, target: PolymorphicTarget) -> Expression:
+        """Whether a row that the restore inserts gets the id that `raw` holds."""
+        coming = self._workspace.plan.filled.get(target.table)
+        if coming is None:
+            return sa.false()
+        ids = self._workspace.ids[target.table].alias("n")
+        identity = ids.c[exported_name(coming, target.id_column)]
+        return sa.exists().where(same_id(self._backend, column.column, raw, identity, target.id_kind))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -151,7 +152,7 @@ def _float(value: Any) -> Any:
 
 
 def _decimal(value: Any) -> Any:
-    if type(value) in (int, float):
+    if type(value) is int or (type(value) is float and math.isfinite(value)):
         return repr(value)
     return _tagged(value)
 
@@ -175,16 +176,18 @@ def _json(value: Any) -> Any:
 
 
 def _any(value: Any) -> Any:
-    if type(value) in (int, str):
+    if type(value) in (int, str) or (type(value) is float and math.isfinite(value)):
         return value
-    return forms.float_form(value) if type(value) is float and forms.float_form(value) is value else _tagged(value)
+    return _tagged(value)
 
 
 def _tagged(value: Any) -> dict[str, Any]:
     """A value that its column's kind does not expect, marked so that it comes back as it is."""
     if type(value) is bytes:
         return {forms.BYTES: forms.bytes_form(value)}
-    return {forms.RAW: forms.float_form(value) if type(value) is float else value}
+    if type(value) is float and not math.isfinite(value):
+        return {forms.FLOAT: forms.float_form(value)}
+    return {forms.RAW: value}
 
 
 _FORMS: dict[Kind, Convert] = {
@@ -233,6 +236,8 @@ def _untagged(form: dict[str, Any]) -> Any:
         ((tag, value),) = form.items()
         if tag == forms.BYTES:
             return forms.bytes_value(value)
+        if tag == forms.FLOAT:
+            return forms.float_value(value)
         if tag == forms.RAW and (value is None or isinstance(value, int | float | str)):
-            return forms.float_value(value) if value in ("NaN", "Infinity", "-Infinity") else value
+            return value
     raise forms.ValueMismatch("not a value")

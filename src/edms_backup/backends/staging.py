@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy.exc import DBAPIError
@@ -35,6 +36,20 @@ BATCH_ROWS = 2_000
 Refuse = Callable[[Problem], None]
 
 
+class _Slots(NamedTuple):
+    """Where a column's parts stand in a staged row, and how its values get there."""
+
+    column: RestoreColumn
+    position: int
+    """In the values of a line."""
+    value: int
+    digest: int
+    text: int
+    label: int
+    bound: Callable[[Any], Any]
+    fraction: int | None
+
+
 class StageWriter:
     """Stages the lines of one table. `refuse` is told of each row that the target's types cannot hold."""
 
@@ -45,22 +60,32 @@ class StageWriter:
         self._lines = lines
         self._refuse = refuse
         self._stage = workspace.stage[table.name]
-        positions = {name: position for position, name in enumerate(lines.columns)}
-        self._positions = positions
-        self._columns = [
-            (column, positions[column.name], self._backend.bound(column.column, column.source))
-            for column in table.columns
-        ]
-        self._rows: list[dict[str, Any]] = []
+        self._positions = {name: position for position, name in enumerate(lines.columns)}
+        self._places = {column.name: place for place, column in enumerate(self._stage.columns)}
+        slots = [self._slots(column) for column in table.columns]
+        self._plain = [slot for slot in slots if slot.column.reference is None]
+        self._referring = [slot for slot in slots if slot.column.reference is not None]
+        self._rows: list[list[Any]] = []
         self.read = 0
         """Rows of the archive seen so far."""
+
+    def _slots(self, column: RestoreColumn) -> _Slots:
+        return _Slots(
+            column,
+            self._positions[column.name],
+            value=self._places[value_name(column)],
+            digest=self._places.get(digest_name(column), -1),
+            text=self._places.get(text_name(column), -1),
+            label=self._places.get(label_name(column), -1),
+            bound=self._backend.bound(column.column, column.source),
+            fraction=column.column.fraction,
+        )
 
     def add(self, lines: Sequence[bytes]) -> None:
         """Stage some lines. Raises ArchiveError for a line that cannot be read."""
         for line in lines:
             self.read += 1
-            values = self._lines.values(line, self.read)
-            row = self._row(values)
+            row = self._row(self._lines.values(line, self.read))
             if row is not None:
                 self._rows.append(row)
         if len(self._rows) >= BATCH_ROWS:
@@ -71,51 +96,46 @@ class StageWriter:
         self._flush()
         self._workspace.analyse(self._stage)
 
-    def _row(self, values: Sequence[Any]) -> dict[str, Any] | None:
+    def _row(self, values: Sequence[Any]) -> list[Any] | None:
         key = self._lines.key_value(values)
         text = key_text(key)
-        row: dict[str, Any] = {ROW: self.read, DIGEST: key_digest(text), KEY: None}
+        row: list[Any] = [None] * len(self._places)
+        row[self._places[ROW]] = self.read
+        row[self._places[DIGEST]] = key_digest(text)
         if not self._table.keyed.whole_row:
-            row[KEY] = text.decode()
-        for column, position, bound in self._columns:
-            form = values[position]
-            if form is None:
-                continue
-            try:
-                if column.reference is None:
-                    if column.column.fraction is not None:
-                        check_fraction(form, column.column.fraction)
-                    row[value_name(column)] = bound(form)
-                else:
-                    self._refer(row, column, form, values, bound)
-            except (ValueMismatch, OverflowError) as error:
-                message = f"{self._shown(key)}: {column.name} = {shown_value(form)} is {error}"
-                self._report(message, key, column.name, form)
-                return None
+            row[self._places[KEY]] = text.decode()
+        slot = None
+        try:
+            for slot in self._plain:
+                form = values[slot.position]
+                if form is not None:
+                    if slot.fraction is not None:
+                        check_fraction(form, slot.fraction)
+                    row[slot.value] = slot.bound(form)
+            for slot in self._referring:
+                if values[slot.position] is not None:
+                    self._refer(row, slot, values)
+        except (ValueMismatch, OverflowError) as error:
+            assert slot is not None
+            name, form = slot.column.name, values[slot.position]
+            self._report(f"{self._shown(key)}: {name} = {shown_value(form)} is {error}", key, name, form)
+            return None
         return row
 
-    def _refer(
-        self,
-        row: dict[str, Any],
-        column: RestoreColumn,
-        form: Any,
-        values: Sequence[Any],
-        bound: Callable[[Any], Any],
-    ) -> None:
+    def _refer(self, row: list[Any], slot: _Slots, values: Sequence[Any]) -> None:
+        column, form = slot.column, values[slot.position]
         if is_polymorphic(column):
             assert column.reference is not None
             type_key = values[self._positions[column.reference.type_column]]
             label = label_of(type_key) if is_key_value(type_key) else None
-            row[label_name(column)] = label
+            row[slot.label] = label
             if label in self._workspace.targets:
                 self._workspace.labels.setdefault((self._table.name, column.name), set()).add(label)
         if is_key_value(form):
-            text = key_text(form)
-            row[digest_name(column)] = key_digest(text)
-            row[text_name(column)] = text.decode()
+            row[slot.text], row[slot.digest] = _text_and_digest(key_text(form))
             return
         try:
-            row[value_name(column)] = bound(dangling_value(form))
+            row[slot.value] = slot.bound(dangling_value(form))
         except ValueError as error:
             if isinstance(error, ValueMismatch):
                 raise
@@ -134,25 +154,27 @@ class StageWriter:
                 if self._try([row]) is not None:
                     self._name_culprit(row)
 
-    def _name_culprit(self, row: dict[str, Any]) -> None:
-        """Report the columns that the target cannot hold, found by staging each alone."""
-        key = json.loads(row[KEY]) if row[KEY] else None
-        for column in self._table.columns:
-            value = row.get(value_name(column))
-            message = None if value is None else self._try([{value_name(column): value}], keep=False)
+    def _name_culprit(self, row: list[Any]) -> None:
+        """Report the column that the target cannot hold, found by staging each alone."""
+        text = row[self._places[KEY]]
+        key = json.loads(text) if text else None
+        for slot in (*self._plain, *self._referring):
+            value = row[slot.value]
+            alone = [value if place == slot.value else None for place in range(len(row))]
+            message = None if value is None else self._try([alone], keep=False)
             if message is not None:
-                what = f"the target cannot hold {column.name} = {shown_value(value)}: {message}"
-                self._report(f"{self._shown(key)}: {what}", key, column.name, value)
+                name = slot.column.name
+                what = f"the target cannot hold {name} = {shown_value(value)}: {message}"
+                self._report(f"{self._shown(key)}: {what}", key, name, value)
                 return
         self._report(f"{self._shown(key)}: the target cannot hold the row", key, None, None)
 
-    def _try(self, rows: list[dict[str, Any]], *, keep: bool = True) -> str | None:
+    def _try(self, rows: list[list[Any]], *, keep: bool = True) -> str | None:
         """Load rows; returns what the server said against it, after which it is as before."""
         backend = self._backend
-        complete = [{c.name: row.get(c.name) for c in self._stage.columns} for row in rows]
         backend.run("SAVEPOINT staging")
         try:
-            backend.load(self._stage, complete)
+            backend.load(self._stage, rows)
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise
@@ -171,6 +193,12 @@ class StageWriter:
         if key:
             self._workspace.remember_refused(self._table.name, key_digest(key_text(key)))
         self._refuse(Problem("value-does-not-fit", message, self._table.name, list(key or ()), column, value))
+
+
+@lru_cache(maxsize=100_000)
+def _text_and_digest(text: bytes) -> tuple[str, str]:
+    """A key value's text and digest; many rows refer to the same few."""
+    return text.decode(), key_digest(text)
 
 
 def shown_row(table: str, key: Sequence[Any] | None) -> str:

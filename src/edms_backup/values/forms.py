@@ -6,6 +6,7 @@ import base64
 import binascii
 import math
 import re
+import struct
 import uuid
 from typing import Any
 
@@ -15,6 +16,7 @@ DANGLING = "$dangling"
 JSON_TEXT = "$json"
 RAW = "$raw"
 BYTES = "$bytes"
+FLOAT = "$float"
 
 _TIMESTAMP = re.compile(r"(\d{4,6})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -43,6 +45,21 @@ def float_value(form: Any) -> float:
         except ValueError:
             raise ValueMismatch("not a number") from None
     return float(form)
+
+
+def single_float_value(form: Any) -> float:
+    """A float for a column of 32 bits. Raises ValueMismatch where that would lose digits."""
+    value = float_value(form)
+    if not math.isfinite(value):
+        return value
+    try:
+        single = struct.unpack("f", struct.pack("f", value))[0]
+    except OverflowError:
+        raise ValueMismatch("too large for a float of 32 bits") from None
+    # Nine digits tell every single float from its neighbours; some say it with fewer.
+    if value != single and all(float(f"{single:.{digits}g}") != value for digits in range(6, 10)):
+        raise ValueMismatch("more exact than a float of 32 bits")
+    return value
 
 
 def bytes_form(value: bytes | bytearray | memoryview) -> str:
@@ -133,12 +150,13 @@ def checked_json_form(text: str) -> Any:
     return json_form(text)
 
 
-def json_text(raw: bytes) -> str:
-    """The document's text, from the raw bytes of its value in a line."""
+def json_text(raw: bytes) -> Any:
+    """The document's text, from the raw bytes of its value in a line; a tagged value that is no document at all."""
     if raw.startswith(b'{"$json":'):
         tagged = orjson.loads(raw)
-        if len(tagged) == 1 and isinstance(tagged[JSON_TEXT], str):
-            return str(tagged[JSON_TEXT])
+        # A document that looks like this is always tagged as text itself.
+        if len(tagged) == 1 and isinstance(tagged[JSON_TEXT], str | dict):
+            return tagged[JSON_TEXT]
     return raw.decode("utf-8")
 
 
