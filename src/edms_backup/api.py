@@ -40,9 +40,12 @@ def inventory(source: Source, progress: Progress = QUIET) -> Inventory:
     return _inventory.inventory(source, progress)
 
 
-def verify(archive: Path, progress: Progress = QUIET) -> VerifyReport:
-    """Read a whole archive: checksums, rows, references. Damage is in the report's problems."""
-    return _verify.verify(archive, progress)
+def verify(archive: Path, progress: Progress = QUIET, source: Source | None = None) -> VerifyReport:
+    """Read a whole archive: checksums, rows, references. Damage is in the report's problems.
+
+    With `source` also say which tables of that database have another content than the archive.
+    """
+    return _verify.verify(archive, progress, source)
 
 
 def fingerprint(source: Source | Path, progress: Progress = QUIET) -> FingerprintReport:

@@ -225,15 +225,17 @@ class VerifyReport:
     rows: int
     parts: int
     problems: tuple[Problem, ...] = ()
+    differences: tuple[Problem, ...] = ()
+    """Tables whose content is not that of the database, where one was compared."""
 
     @property
     def ok(self) -> bool:
         """Nothing is wrong."""
-        return not self.problems
+        return not self.problems and not self.differences
 
     def as_json(self) -> dict[str, Any]:
         """`verify --json`."""
-        problems = [problem.as_json() for problem in self.problems]
+        problems = [problem.as_json() for problem in (*self.problems, *self.differences)]
         return {"ok": self.ok, "rows": self.rows, "parts": self.parts, "problems": problems}
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edms_backup.cli.text import count, masked, safe, size, speed, value_text
+from edms_backup.cli.text import count, masked, safe, size, speed
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,3 @@ def test_units() -> None:
     assert (count(1, "row"), count(0, "row"), count(1200, "row")) == ("1 row", "0 rows", "1,200 rows")
     assert [size(n) for n in (0, 999, 1000, 12_345_678, 10**15)] == ["0 B", "999 B", "1.0 kB", "12.3 MB", "1,000.0 TB"]
     assert (speed(10, 0.0), speed(0, 2.0), speed(100, 2.0)) == ("0.0 s", "2.0 s", "2.0 s, 50 rows/s")
-
-
-def test_values() -> None:
-    assert value_text(["a", None, ["b", 1]]) == "a, NULL, b, 1"
-    assert value_text(True) == "True"

@@ -53,7 +53,9 @@ def inventory(session: Session, form: str, output: Path | None) -> int:
     Rows, tier, natural key and where that comes from, references, restore level (0 refers to nothing) and
     problems: what a backup of this database would rest on.
     """
-    if form == "json" and output is None:
+    if session.as_json:
+        form = "json"
+    elif form == "json" and output is None:
         session.as_json = True
     source = session.source()
     screen = Output(session)

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from edms_backup.cli.text import count, key_text, masked, safe, value_text
+from edms_backup.cli.text import count, masked, safe
 from edms_backup.report import Problem
 
 SHOWN = 20
@@ -31,9 +31,5 @@ def problem_list(problems: Sequence[Problem], total: int, limit: int | None = SH
 
 
 def _line(problem: Problem) -> str:
-    where = [] if problem.key is None else [key_text(problem.key)]
-    if problem.column is not None:
-        value = "" if problem.value is None else f" = {value_text(problem.value)}"
-        where.append(f"{safe(problem.column)}{value}")
-    message = safe(masked(problem.message))
-    return f"{' · '.join(where)}: {message}" if where else message
+    # The message names row, column and value already.
+    return safe(masked(problem.message))

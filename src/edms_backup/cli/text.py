@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any
 
 # Joiners shape letters and emoji, and do no harm.
 _HARMLESS_FORMATS = {"\u200c", "\u200d"}
@@ -29,25 +28,6 @@ def masked(text: str) -> str:
     """`text` with the password and the query values of every URL in it replaced by `***`."""
     text = _SECRET_IN_URL.sub(r"\g<scheme>:***@", text)
     return _QUERY_OF_URL.sub(lambda m: f"{m['url']}?{_QUERY_VALUE.sub('=***', m['query'])}", text)
-
-
-def shortened(text: str, length: int = 60) -> str:
-    """At most `length` characters."""
-    return text if len(text) <= length else f"{text[: length - 1]}…"
-
-
-def key_text(key: list[Any]) -> str:
-    """A key value for people: its leaves, separated by commas."""
-    return shortened(", ".join(value_text(leaf) for leaf in key))
-
-
-def value_text(value: Any) -> str:
-    """A value for people; a key value without its brackets."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, list):
-        return key_text(value)
-    return shortened(safe(value))
 
 
 def count(number: int, noun: str) -> str:

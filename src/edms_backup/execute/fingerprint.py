@@ -16,6 +16,7 @@ import orjson
 from edms_backup.archive.reader import ArchiveReader
 from edms_backup.backends import open_backend
 from edms_backup.backends.extract import extract_lines
+from edms_backup.config.registry import Registry
 from edms_backup.config.registry_file import read_registry
 from edms_backup.execute.catalog import load_catalog
 from edms_backup.model import Keyed
@@ -71,9 +72,10 @@ def fingerprint_archive(path: Path, progress: Progress) -> FingerprintReport:
     return _report(tables)
 
 
-def fingerprint_database(source: Source, progress: Progress) -> FingerprintReport:
-    """The fingerprint of a database. Raises EnvironmentFailed, RegistryError."""
-    registry = read_registry(source.registry)
+def fingerprint_database(source: Source, progress: Progress, registry: Registry | None = None) -> FingerprintReport:
+    """The fingerprint of a database, by its own registry or by `registry`. Raises EnvironmentFailed, RegistryError."""
+    if registry is None:
+        registry = read_registry(source.registry)
     with open_backend(source.url, read_only=True) as backend:
         catalog = load_catalog(backend, registry)
         with backend.failures("cannot read a snapshot of"):

@@ -12,9 +12,12 @@ from typing import Any
 import orjson
 
 from edms_backup.archive.reader import ArchiveReader
+from edms_backup.config.registry import Registry
 from edms_backup.config.registry_file import parse_registry
 from edms_backup.errors import ArchiveError, RegistryError
+from edms_backup.execute.fingerprint import fingerprint_archive, fingerprint_database
 from edms_backup.model import Reference, ReferenceKind
+from edms_backup.options import Source
 from edms_backup.plan.source import LineFormat, SourceSchema, read_schema
 from edms_backup.progress import Progress
 from edms_backup.report import Problem, VerifyReport
@@ -23,19 +26,32 @@ from edms_backup.values.rows import dangling_value, is_key_value, key_digest, ke
 _SHOWN = 20
 
 
-def verify(path: Path, progress: Progress) -> VerifyReport:
-    """Read every part and every row, and resolve every reference inside the archive."""
+def verify(path: Path, progress: Progress, source: Source | None = None) -> VerifyReport:
+    """Read every part and every row, and resolve every reference inside the archive; compare it with `source`."""
     try:
         with ArchiveReader.open(path) as reader:
             reader.check_members()
             schema = read_schema(reader.read_file("schema.json"))
-            parse_registry(reader.read_file("registry.yaml"), "registry.yaml of the archive")
+            registry = parse_registry(reader.read_file("registry.yaml"), "registry.yaml of the archive")
             progress.stage("verifying", reader.manifest.rows)
             with tempfile.TemporaryDirectory(prefix="edms-backup-") as folder:
                 problems = _check_rows(reader, schema, Path(folder) / "keys.sqlite3", progress)
-            return VerifyReport(str(path), reader.manifest.rows, reader.manifest.parts, tuple(problems))
+            rows, parts = reader.manifest.rows, reader.manifest.parts
     except (ArchiveError, RegistryError) as error:
         return VerifyReport(str(path), 0, 0, (Problem("damaged", str(error)),))
+    differences = () if problems or source is None else _differences(path, source, registry, progress)
+    return VerifyReport(str(path), rows, parts, tuple(problems), differences)
+
+
+def _differences(path: Path, source: Source, registry: Registry, progress: Progress) -> tuple[Problem, ...]:
+    """Tables of the archive whose rows are not those of the database; by the archive's registry if none is given."""
+    ours = fingerprint_archive(path, progress).tables
+    theirs = fingerprint_database(source, progress, registry if source.registry is None else None).tables
+    return tuple(
+        Problem("content-differs", f"the rows of table {name} are not those of the database", name)
+        for name, fingerprint in ours.items()
+        if theirs.get(name) != fingerprint
+    )
 
 
 def _check_rows(reader: ArchiveReader, schema: SourceSchema, keys: Path, progress: Progress) -> list[Problem]:

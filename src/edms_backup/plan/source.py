@@ -11,7 +11,7 @@ import msgspec
 
 from edms_backup.errors import ArchiveError, BackupError
 from edms_backup.graph.keys import expand_key
-from edms_backup.model import Keyed, KeyedTable, Kind
+from edms_backup.model import Keyed, KeyedTable, Kind, Reference, ReferenceKind
 from edms_backup.values.rows import RowReader, is_key_value
 
 
@@ -50,8 +50,19 @@ def _check_names(table: KeyedTable, keyed: Keyed) -> None:
     """A schema whose parts contradict each other must not reach the planner."""
     known = set(table.table.column_names)
     used = {*table.key, *table.table.primary_key, *(c for r in table.references for c in r.columns)}
-    if not used <= known or any(r.table not in keyed for r in table.references):
+    if not used <= known or not all(_fits(reference, keyed) for reference in table.references):
         raise ArchiveError(f"schema.json of the archive contradicts itself at table {table.name}")
+
+
+def _fits(reference: Reference, keyed: Keyed) -> bool:
+    """Whether the columns of a reference and those that it refers to can be paired."""
+    other = keyed.get(reference.table)
+    if other is None:
+        return False
+    if reference.kind is ReferenceKind.POLYMORPHIC:
+        return len(reference.columns) == 2
+    paired = 0 < len(reference.columns) == len(reference.referred_columns)
+    return paired and set(reference.referred_columns) <= set(other.table.column_names)
 
 
 class LineFormat:
