@@ -20,6 +20,7 @@ USER = to("user_id", "users")
 DOCUMENT = to("document_id", "documents")
 PAIR = to("p q", "pairs", "p q")
 P = to("p", "users", "name")
+ANY = to("type_id object_id", "users", "", ReferenceKind.POLYMORPHIC)
 TABLES = {
     t.name: t
     for t in (
@@ -35,7 +36,7 @@ TABLES = {
         keyed("b", "id a_id", "a_id", to("a_id", "a")),
         keyed("into_circle", "id a_id", "a_id", to("a_id", "a")),
         keyed("tree", "id parent_id n", "parent_id n", to("parent_id", "tree")),
-        keyed("log", "id type_id object_id", "type_id object_id", to("type_id object_id", "users", "", ReferenceKind.POLYMORPHIC)),
+        keyed("log", "id type_id object_id", "type_id object_id", ANY),
     )
 }  # fmt: skip
 

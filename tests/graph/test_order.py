@@ -98,7 +98,7 @@ def test_identity_order(names: str, needs: dict[str, str], order: str) -> None:
 
 @pytest.mark.parametrize("needs", [{"a": "b", "b": "a"}, {"a": "a"}])
 def test_identities_that_need_each_other(needs: dict[str, str]) -> None:
-    with pytest.raises(RegistryError, match="the keys of .*a.* need each other"):
+    with pytest.raises(RegistryError, match=r"the keys of .*a.* need each other"):
         identity_order("ab", {name: frozenset(text) for name, text in needs.items()})
 
 

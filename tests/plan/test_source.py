@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from edms_backup.errors import ArchiveError
+from edms_backup.model import Column, KeyedTable, KeySource, Kind, OnMatch, Policy, Reference, ReferenceKind, Table
+from edms_backup.plan.source import LineFormat, SourceSchema, read_schema, write_schema
+
+NAME = Reference(("p",), "users", ("name",))
+PAIR = Reference(("p", "q"), "pairs", ("p", "q"))
+ID = Column("id", Kind.INTEGER, "int")
+USERS = KeyedTable(
+    Table("users", (ID, Column("name", Kind.TEXT, "text"), Column("shown", Kind.TEXT, "text", generated=True)), ("id",)),
+    ("name",), KeySource.UNIQUE, tier=2, label="users.user", policy=Policy(OnMatch.KEEP),
+)  # fmt: skip
+PAIRS = KeyedTable(
+    Table("pairs", (Column("p", Kind.TEXT, "text"), Column("q", Kind.INTEGER, "int")), ("p", "q")),
+    ("p", "q"), KeySource.PRIMARY_KEY,
+)  # fmt: skip
+HOMES = KeyedTable(
+    Table("homes", tuple(Column(c, Kind.INTEGER, "int") for c in ("id", "n", "p", "q", "r")), ("id",)),
+    ("q", "n", "p"), KeySource.REGISTRY, references=(PAIR,),
+)  # fmt: skip
+TENANTS = replace(HOMES, table=replace(HOMES.table, name="tenants"), references=(PAIR, NAME), key=("p", "q", "n"))
+ROWS = replace(HOMES, table=replace(HOMES.table, name="rows"), key=("p", "q", "n"), whole_row=True)
+SCHEMA = SourceSchema("sqlite", "3.40", (USERS, PAIRS, HOMES, TENANTS, ROWS))
+
+
+def test_a_schema_comes_back() -> None:
+    content = write_schema(SCHEMA)
+    assert content.endswith(b"}\n")
+    assert read_schema(content) == SCHEMA
+    assert list(read_schema(content).keyed) == ["users", "pairs", "homes", "tenants", "rows"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"{}", b"\xff", b"[" * 100_000, b'{"product": "x", "version": "1", "tables": [{}]}'],
+)
+def test_a_schema_that_is_none(content: bytes) -> None:
+    with pytest.raises(ArchiveError, match=r"schema\.json of the archive cannot be read"):
+        read_schema(content)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        replace(USERS, key=("gone",)),
+        replace(USERS, table=replace(USERS.table, primary_key=("gone",))),
+        replace(USERS, references=(Reference(("gone",), "users", ("id",)),)),
+        replace(USERS, references=(Reference(("id",), "gone", ("id",)),)),
+        replace(USERS, references=(Reference(("id",), "users", ("gone",)),)),
+        replace(USERS, references=(Reference(("id",), "users", ("id", "name")),)),
+        replace(USERS, references=(Reference(("id",), "users", ()),)),
+        replace(USERS, references=(Reference((), "users", ()),)),
+        replace(USERS, references=(Reference(("id",), "users", (), ReferenceKind.POLYMORPHIC),)),
+    ],
+)
+def test_a_schema_that_contradicts_itself(table: KeyedTable) -> None:
+    with pytest.raises(ArchiveError, match="contradicts itself"):
+        read_schema(write_schema(SourceSchema("sqlite", "3", (table,))))
+
+
+@pytest.mark.parametrize(
+    "name, line, key",
+    [
+        ("users", b'{"id":1,"name":"a"}', ["a"]),
+        ("users", b'{"id":1,"name":null}', [None]),
+        ("pairs", b'{"p":"a","q":1}', ["a", 1]),
+        ("homes", b'{"id":1,"n":5,"p":["a",1],"q":["a",1],"r":0}', ["a", 1, 5]),
+        ("homes", b'{"id":1,"n":5,"p":null,"q":null,"r":0}', [None, None, 5]),
+        ("homes", b'{"id":1,"n":5,"p":{"$dangling":"a"},"q":{"$dangling":1},"r":0}', [{"$dangling": 1}, 5]),
+        ("tenants", b'{"id":1,"n":5,"p":["u"],"q":["a",1],"r":0}', ["u", "a", 1, 5]),
+        ("rows", b'{"id":1,"n":5,"p":["a",1],"q":["a",1],"r":0}', [["a", 1], ["a", 1], 5]),
+    ],
+)
+def test_key_values(name: str, line: bytes, key: list[Any]) -> None:
+    lines = LineFormat(SCHEMA.keyed, name)
+    assert lines.key_value(lines.values(line, 1)) == key
+
+
+def test_generated_columns_are_in_no_line() -> None:
+    lines = LineFormat(SCHEMA.keyed, "users")
+    assert list(lines.columns) == ["id", "name"]
+    assert lines.references == {}
+    with pytest.raises(ArchiveError, match="row 3 of table users"):
+        lines.values(b'{"id":1,"name":"a","shown":"A"}', 3)
+
+
+def test_a_key_that_cannot_be_expanded() -> None:
+    tree = replace(USERS, key=("id",), references=(Reference(("id",), "users", ("id",)),))
+    with pytest.raises(ArchiveError, match=r"contradicts itself: .* runs through itself"):
+        LineFormat({"users": tree}, "users")
+
+
+def test_polymorphic_references_refer_to_no_column() -> None:
+    table = replace(USERS, references=(Reference(("id", "name"), "users", (), ReferenceKind.POLYMORPHIC),))
+    assert read_schema(write_schema(SourceSchema("sqlite", "3", (table,)))).tables == (table,)
