@@ -52,7 +52,7 @@ class Writer:
         """Change rows that are there with other values."""
         if not books.updated:
             return
-        fixed = set(self._table.exported) | set(self._table.policy.keep_columns)
+        fixed = {*self._table.identity, *self._table.policy.keep_columns}
         values = {c.name: self._value(c.name) for c in self._table.columns if c.name not in fixed}
         where = [self._target.c[name] == self._value(name) for name in self._table.identity]
         update = sa.update(self._target).values(values).where(self._final.c[ACTION] == Action.UPDATE, *where)

@@ -111,7 +111,7 @@ def _differs(
     """Whether the target's row would change. Identity columns never do."""
     differences = []
     for column in table.columns:
-        if column.name in table.exported:
+        if column.name in table.identity:
             continue
         theirs = workspace.backend.comparable(column.column, target.c[column.name])
         ours = workspace.backend.comparable(column.column, values[column.name])

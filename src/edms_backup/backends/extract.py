@@ -18,7 +18,7 @@ from sqlalchemy.sql.selectable import NamedFromClause
 from edms_backup.backends.base import FETCH_ROWS, Backend, Convert, Expression
 from edms_backup.backends.joins import KeyJoins
 from edms_backup.graph.keys import Leaf, expand_key
-from edms_backup.model import Column, Keyed, Kind, Table
+from edms_backup.model import Column, Keyed, KeyedTable, Kind, Table
 from edms_backup.plan.extract import ExtractPlan, PolymorphicTarget, ReferenceColumn
 from edms_backup.values.rows import Field, ReferenceField, RowWriter, ValueField
 
@@ -176,18 +176,27 @@ def duplicate_keys(backend: Backend, keyed: Keyed, plan: ExtractPlan, limit: int
     """Key values that several rows of the source share: how many rows, and the key value as text."""
     joins = KeyJoins(backend, keyed, plan.name)
     columns = [plan.keyed.table.column(name) for name in plan.keyed.key]
-    parts = [backend.comparable(column, joins.root.c[column.name]) for column in columns]
     leaves = expand_key(keyed, plan.name)
+    parts = [backend.comparable(column, joins.root.c[column.name]) for column in columns]
+    if _may_be_null(keyed, plan.keyed):
+        # No parent and a parent whose own key is empty are two rows here, and one key value in an archive.
+        parts = [backend.comparable(joins.column_of(leaf), joins.leaf(joins.root, leaf)) for leaf in leaves]
     shown = [sa.func.min(backend.text(joins.leaf(joins.root, leaf))) for leaf in leaves]
     query = sa.select(sa.func.count(), *shown).select_from(joins.clause)
     query = query.group_by(*parts).having(sa.func.count() > 1).limit(limit)
     return [(row[0], list(row[1:])) for row in backend.connection.execute(query)]
 
 
-def is_declared_unique(plan: ExtractPlan) -> bool:
+def _may_be_null(keyed: Keyed, table: KeyedTable) -> bool:
+    """Whether any part of the natural key, here or in the tables that it runs through, may be NULL."""
+    own = any(table.table.column(name).nullable for name in table.key)
+    return own or any(keyed[leaf.table].table.column(leaf.column).nullable for leaf in expand_key(keyed, table.name))
+
+
+def is_declared_unique(keyed: Keyed, plan: ExtractPlan) -> bool:
     """Whether the database itself keeps the natural key unique, so that no query has to look."""
     table, key = plan.keyed.table, frozenset(plan.keyed.key)
-    if not key or any(table.column(name).nullable for name in key):
+    if not key or _may_be_null(keyed, plan.keyed):
         return False
     uniques = [frozenset(unique.columns) for unique in table.uniques if not unique.partial]
     return any(unique <= key for unique in [*uniques, frozenset(table.primary_key)] if unique)

@@ -29,8 +29,8 @@ from edms_backup.backends.workspace import (
     text_name,
     value_name,
 )
-from edms_backup.model import Column, Kind, OnConflict, UniqueKey
-from edms_backup.options import Ids
+from edms_backup.model import Column, Kind, OnConflict, OnMatch, UniqueKey
+from edms_backup.options import Ids, Mode
 from edms_backup.plan.restore import ReferredTable, RestoreColumn, RestoreTable
 from edms_backup.values.forms import ValueMismatch
 
@@ -80,12 +80,20 @@ def _match_by_key(workspace: Workspace, table: RestoreTable) -> None:
         else:
             column = _column(table, name)
             fresh = references.value(column) if column else sa.null()
-        values.append(sa.case((present, target.c[name]), else_=fresh))
+        stays = name in table.identity or not follows_archive(workspace, table, name)
+        values.append(sa.case((present, target.c[name]), else_=fresh) if stays else fresh)
     query = sa.select(stage.c[ROW], stage.c[DIGEST], sa.case((present, BY_KEY), else_=NOT_MATCHED), *values)
     ids = workspace.ids[table.name]
     backend.connection.execute(
         sa.insert(ids).from_select([column.name for column in ids.columns], query.select_from(clause))
     )
+
+
+def follows_archive(workspace: Workspace, table: RestoreTable, name: str) -> bool:
+    """Whether a row that is there gets the archive's value of a column, so that references must hold that one."""
+    if workspace.plan.options.mode is Mode.INSERT or table.policy.on_match is not OnMatch.UPDATE:
+        return False
+    return name not in table.policy.keep_columns and _column(table, name) is not None
 
 
 def _column(table: RestoreTable, name: str) -> RestoreColumn | None:
@@ -177,7 +185,13 @@ def _candidates(workspace: Workspace, table: RestoreTable, unique: UniqueKey) ->
     clause = references.clause.join(pending, pending.c[ROW] == stage.c[ROW]).join(target, sa.and_(*same))
     theirs = [other.c[exported_name(table, name)] == target.c[name] for name in table.identity]
     free = sa.not_(sa.exists().where(other.c[MATCHED] != NOT_MATCHED, *theirs))
-    found = sa.select(stage.c[ROW], *(target.c[name].label(exported_name(table, name)) for name in table.exported))
+    taken: list[Any] = []
+    for name in table.exported:
+        ours = name not in table.identity and table.policy.on_conflict is OnConflict.UPDATE
+        ours = ours and follows_archive(workspace, table, name)
+        slot = exported_name(table, name)
+        taken.append((pending.c[slot] if ours else target.c[name]).label(slot))
+    found = sa.select(stage.c[ROW], *taken)
     return found.select_from(clause).where(pending.c[MATCHED] == NOT_MATCHED, free)
 
 

@@ -110,7 +110,7 @@ def _check_key(run: _Run, plan: ExtractPlan) -> int:
             f"table {plan.name} has no natural key, but other tables refer to it",
             hint=f"declare one in the registry: tables: {{{plan.name}: {{key: [column, …]}}}}",
         )
-    if not is_declared_unique(plan):
+    if not is_declared_unique(run.catalog.keyed, plan):
         for count, key in duplicate_keys(run.backend, run.catalog.keyed, plan, limit=1):
             shown = shown_pairs(plan.keyed.key, key)
             raise RegistryError(

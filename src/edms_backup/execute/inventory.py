@@ -49,7 +49,9 @@ def _look_at(backend: Backend, catalog: Catalog, table: KeyedTable, level: int) 
     else:
         try:
             plan = plan_extract(catalog.keyed, table.name)
-            unique = is_declared_unique(plan) or not duplicate_keys(backend, catalog.keyed, plan, limit=1)
+            unique = is_declared_unique(catalog.keyed, plan) or not duplicate_keys(
+                backend, catalog.keyed, plan, limit=1
+            )
         except BackupError as error:
             problems.append(error.message)
         if unique is False:

@@ -69,6 +69,8 @@ class LineFormat:
     """How lines of one table are read, and what their key value is."""
 
     def __init__(self, keyed: Keyed, name: str) -> None:
+        if name not in keyed:
+            raise ArchiveError(f"schema.json of the archive says nothing of table {name}")
         self.table = keyed[name]
         self.columns: Mapping[str, Kind] = {c.name: c.kind for c in self.table.table.columns if not c.generated}
         self.references = {
