@@ -12,8 +12,9 @@ from edms_backup.plan.source import LineFormat, SourceSchema, read_schema, write
 NAME = Reference(("p",), "users", ("name",))
 PAIR = Reference(("p", "q"), "pairs", ("p", "q"))
 ID = Column("id", Kind.INTEGER, "int")
+NAMED = Column("name", Kind.TEXT, "text")
 USERS = KeyedTable(
-    Table("users", (ID, Column("name", Kind.TEXT, "text"), Column("shown", Kind.TEXT, "text", generated=True)), ("id",)),
+    Table("users", (ID, NAMED, Column("shown", Kind.TEXT, "text", generated=True)), ("id",)),
     ("name",), KeySource.UNIQUE, tier=2, label="users.user", policy=Policy(OnMatch.KEEP),
 )  # fmt: skip
 PAIRS = KeyedTable(
@@ -99,3 +100,8 @@ def test_a_key_that_cannot_be_expanded() -> None:
 def test_polymorphic_references_refer_to_no_column() -> None:
     table = replace(USERS, references=(Reference(("id", "name"), "users", (), ReferenceKind.POLYMORPHIC),))
     assert read_schema(write_schema(SourceSchema("sqlite", "3", (table,)))).tables == (table,)
+
+
+def test_a_table_that_the_schema_does_not_have() -> None:
+    with pytest.raises(ArchiveError, match="says nothing of table gone"):
+        LineFormat(SCHEMA.keyed, "gone")
