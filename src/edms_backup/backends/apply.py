@@ -10,7 +10,7 @@ from edms_backup.backends.base import Expression
 from edms_backup.backends.decide import Action
 from edms_backup.backends.deletions import Deletions
 from edms_backup.backends.staging import shown_rows
-from edms_backup.backends.workspace import ACTION, ROW, Workspace
+from edms_backup.backends.workspace import ACTION, ROW, Workspace, same_row
 from edms_backup.errors import RestoreRefused
 from edms_backup.plan.restore import RestoreTable
 from edms_backup.report import Books
@@ -44,8 +44,7 @@ class Writer:
         final = self._final
         values = {name: self._value(name) for name in sorted(self._table.deferred)}
         waiting = sa.or_(*(value.is_not(None) for value in values.values()))
-        where = [self._target.c[name] == self._value(name) for name in self._table.identity]
-        update = sa.update(self._target).values(values).where(final.c[ACTION] == Action.INSERT, waiting, *where)
+        update = sa.update(self._target).values(values).where(final.c[ACTION] == Action.INSERT, waiting, self._same())
         self._backend.connection.execute(update)
 
     def update(self, books: Books) -> None:
@@ -54,8 +53,7 @@ class Writer:
             return
         fixed = {*self._table.identity, *self._table.policy.keep_columns}
         values = {c.name: self._value(c.name) for c in self._table.columns if c.name not in fixed}
-        where = [self._target.c[name] == self._value(name) for name in self._table.identity]
-        update = sa.update(self._target).values(values).where(self._final.c[ACTION] == Action.UPDATE, *where)
+        update = sa.update(self._target).values(values).where(self._final.c[ACTION] == Action.UPDATE, self._same())
         self._execute(update, books.updated, "updated")
 
     def let_go(self, books: Books) -> None:
@@ -90,7 +88,6 @@ class Writer:
         if not self._table.rows:
             return
         final, target = self._final, self._target
-        same = [target.c[name] == self._value(name) for name in self._table.identity]
         differences: list[Expression] = [target.c[self._table.identity[0]].is_(None)]
         for column in self._table.columns:
             if column.name in self._table.identity:
@@ -102,7 +99,7 @@ class Writer:
         if not self._table.table.primary_key:
             return
         done = final.c[ACTION].in_((Action.INSERT, Action.UPDATE, Action.SAME))
-        query = sa.select(sa.func.count()).select_from(final.outerjoin(target, sa.and_(*same)))
+        query = sa.select(sa.func.count()).select_from(final.outerjoin(target, self._same()))
         wrong = self._backend.connection.execute(query.where(done, sa.or_(*differences))).scalar()
         if wrong:
             raise RestoreRefused(
@@ -117,6 +114,9 @@ class Writer:
         for column in self._table.table.columns:
             if column.auto_assigned:
                 self._backend.advance_number(self._table.table, column.name)
+
+    def _same(self) -> sa.ColumnElement[bool]:
+        return same_row(self._table, lambda name: self._target.c[name], self._value)
 
     def _written(self) -> list[str]:
         return list(dict.fromkeys([*(c.name for c in self._table.columns), *self._table.identity]))

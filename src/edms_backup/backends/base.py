@@ -275,6 +275,7 @@ _NOT_OF_THE_DATA = re.compile(
 _HINTS = (
     (("locked", "lock wait", "lock timeout", "deadlock"), "another session holds it; try again when that is done"),
     (("password", "access denied"), "check the user and the password of --db"),
+    (("role ",), "check the user of --db"),
     (("does not exist", "unknown database"), "check the name at the end of --db, or create the database first"),
     (("resolve host", "translate host", "name or service"), "check the host in --db"),
     (("refused", "can't connect", "timeout", "timed out"), "check that the server runs, and host and port of --db"),

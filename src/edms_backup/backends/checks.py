@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -17,6 +18,7 @@ from edms_backup.backends.references import References
 from edms_backup.backends.staging import shown_pairs, shown_row
 from edms_backup.backends.workspace import (
     ACTION,
+    BY_UNIQUE,
     DIGEST,
     KEY,
     MATCHED,
@@ -26,6 +28,7 @@ from edms_backup.backends.workspace import (
     UNRESOLVED,
     Workspace,
     exported_name,
+    same_row,
     text_name,
     value_name,
 )
@@ -105,6 +108,24 @@ class Checks:
         self._found(len(numbers), [self._problem(code, row[1], what) for row in shown])
         return len(numbers)
 
+    def adopted(self) -> list[str]:
+        """Rows that stand for a row of the target with another key, as the policy on_conflict says: both named."""
+        if self._table.policy.on_conflict is OnConflict.FAIL:
+            return []
+        joins = KeyJoins(self._backend, self._workspace.keyed, self._table.name)
+        leaves = expand_key(self._workspace.keyed, self._table.name)
+        key = [self._backend.text(joins.leaf(joins.root, leaf)) for leaf in leaves]
+        ids, stage, target = self._ids, self._stage, joins.root
+        same = [target.c[name] == ids.c[exported_name(self._table, name)] for name in self._table.identity]
+        clause = joins.clause.join(ids, sa.and_(*same)).join(stage, stage.c[ROW] == ids.c[ROW])
+        query = sa.select(stage.c[KEY], *key).select_from(clause).where(ids.c[MATCHED] == BY_UNIQUE).limit(SHOWN)
+        policy = self._table.policy.on_conflict.value
+        return [
+            f"{shown_row(self._table.name, json.loads(ours))} is taken for {shown_row(self._table.name, theirs)} "
+            f"of the target, which holds another unique value of it (on_conflict: {policy})"
+            for ours, *theirs in self._backend.connection.execute(query)
+        ]
+
     # --- after deciding -----------------------------------------------------------------------------------------
 
     def run(self) -> None:
@@ -121,10 +142,11 @@ class Checks:
         self._set_failed()
 
     def _unresolved(self) -> None:
-        if self._workspace.plan.options.on_unresolved is not OnUnresolved.FAIL or not self._any_unresolved():
+        policy = self._workspace.plan.options.on_unresolved
+        if policy is OnUnresolved.SKIP or not self._any_unresolved():
             return
         for column in self._table.columns:
-            if column.reference is None:
+            if column.reference is None or (policy is OnUnresolved.NULL and column.name not in self._table.keyed.key):
                 continue
             references = References(self._workspace, self._table, [column])
             stage = references.stage
@@ -222,8 +244,7 @@ class Checks:
         final = self._final
         same = self._equal(unique, self._final_value, lambda name: target.c[name])
         own = sa.and_(
-            final.c[MATCHED] != NOT_MATCHED,
-            *(target.c[name] == self._final_value(name) for name in self._table.identity),
+            final.c[MATCHED] != NOT_MATCHED, same_row(self._table, lambda name: target.c[name], self._final_value)
         )
         values = [self._backend.text(self._final_value(name)) for name in unique.columns]
         rows = (
@@ -242,7 +263,7 @@ class Checks:
         if row[-1] == NOT_MATCHED:
             hint = "; the registry's on_conflict can take that row for this one"
             if self._table.policy.on_conflict is not OnConflict.FAIL:
-                hint = "; it cannot be taken for this one, because more than one row could be: change one of them"
+                hint = "; on_conflict cannot decide it: several rows could be meant, or the key would change"
         return self._problem("unique-conflict", row[1], what + hint, unique.columns[0], values)
 
     def _shared(self, unique: UniqueKey) -> None:
@@ -272,12 +293,15 @@ class Checks:
 
     def _violated(self, name: str, condition: str) -> None:
         """Rows that a CHECK constraint of the target refuses; the condition is the server's own text of it."""
-        columns = [c.label(n) for n in self._value_names() for c in [self._final_value(n)]]
+        known = self._value_names()
+        unknown = [column.name for column in self._table.table.columns if column.name not in known]
+        if any(re.search(rf"\b{re.escape(name)}\b", condition) for name in unknown):
+            # It is about a column that the archive does not have; the server will say.
+            return
+        columns = [self._final_value(name).label(name) for name in known]
         # The table may well have columns that are called like ours.
         number, action = self._final.c[ROW].label(f"{PREFIX}row"), self._final.c[ACTION].label(f"{PREFIX}action")
         row = sa.select(number, action, *columns).subquery(self._table.name)
-        if not all(column.name in self._value_names() for column in self._table.table.columns):
-            return
         stage = self._stage.alias("staged")
         rows = (
             sa.select(stage.c[ROW], stage.c[KEY])

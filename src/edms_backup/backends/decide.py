@@ -21,9 +21,10 @@ from edms_backup.backends.workspace import (
     UNRESOLVED,
     Workspace,
     exported_name,
+    same_row,
 )
 from edms_backup.model import OnConflict, OnMatch
-from edms_backup.options import Mode, OnUnresolved
+from edms_backup.options import Mode, OnUnresolved, RestoreOptions
 from edms_backup.plan.restore import RestoreTable
 from edms_backup.report import Books
 
@@ -50,10 +51,11 @@ def decide_rows(workspace: Workspace, table: RestoreTable) -> None:
     stage = references.stage
     target = backend.aliased(table.table, "t")
     matched = ids.c[MATCHED] != NOT_MATCHED
-    found = [target.c[name] == ids.c[exported_name(table, name)] for name in table.identity]
+    found = same_row(table, lambda name: target.c[name], lambda name: ids.c[exported_name(table, name)])
     clause: sa.FromClause = references.clause.join(ids, ids.c[ROW] == stage.c[ROW])
     values = _values(table, references, ids, target)
     missing: list[Expression] = []
+    in_key: list[Expression] = []
     dangling: list[Expression] = []
     for column in referring:
         stranger = sa.and_(references.is_dangling(column), references.is_stranger(column))
@@ -62,16 +64,20 @@ def decide_rows(workspace: Workspace, table: RestoreTable) -> None:
         if column.name in table.policy.keep_columns:
             # The target's own value stays on a row that is there, whatever the archive refers to.
             wrong = [sa.and_(ids.c[MATCHED] == NOT_MATCHED, condition) for condition in wrong]
+        elif column.name in table.keyed.key:
+            # A row with an emptied key would be another row, and inserted again by every restore.
+            in_key += wrong
         elif plan.options.on_unresolved is OnUnresolved.NULL:
             values[column.name] = sa.case((stranger, sa.null()), else_=values[column.name])
         missing += wrong
     differs: Expression = sa.false()
     if not table.keyed.whole_row:
-        clause = clause.outerjoin(target, sa.and_(matched, *found))
+        clause = clause.outerjoin(target, sa.and_(matched, found))
         differs = _differs(workspace, table, values, target)
     resolved = [sa.and_(references.is_named(c), sa.not_(references.is_missing(c))) for c in referring]
     unresolved = _count(missing)
-    action = _action(table, plan.options.mode, plan.options.on_unresolved, ids, unresolved, differs)
+    stops = unresolved if plan.options.on_unresolved is not OnUnresolved.NULL else _count(in_key)
+    action = _action(table, plan.options, ids, stops, differs)
     query = sa.select(
         stage.c[ROW],
         action,
@@ -128,18 +134,10 @@ def _count(conditions: list[Expression]) -> Any:
 
 
 def _action(
-    table: RestoreTable,
-    mode: Mode,
-    on_unresolved: OnUnresolved,
-    ids: sa.FromClause,
-    unresolved: Expression,
-    differs: Expression,
+    table: RestoreTable, options: RestoreOptions, ids: sa.FromClause, unresolved: Any, differs: Expression
 ) -> Expression:
-    cases: list[tuple[Expression, str]] = []
-    if on_unresolved is OnUnresolved.FAIL:
-        cases.append((unresolved > 0, Action.FAIL))
-    elif on_unresolved is OnUnresolved.SKIP:
-        cases.append((unresolved > 0, Action.SKIP))
+    skips = options.on_unresolved is OnUnresolved.SKIP
+    cases: list[tuple[Expression, str]] = [(unresolved > 0, Action.SKIP if skips else Action.FAIL)]
     cases.append((ids.c[MATCHED] == NOT_MATCHED, Action.INSERT))
     if table.keyed.whole_row:
         # All values are the key: what matches is the same.
@@ -149,7 +147,7 @@ def _action(
         cases.append((ids.c[MATCHED] == BY_UNIQUE, Action.KEEP))
     if table.policy.on_match is OnMatch.KEEP:
         return _cases(cases, Action.KEEP)
-    if mode is Mode.INSERT:
+    if options.mode is Mode.INSERT:
         return _cases(cases, Action.SKIP)
     return _cases(cases, Action.FAIL if table.policy.on_match is OnMatch.FAIL else Action.UPDATE)
 

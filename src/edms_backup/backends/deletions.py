@@ -8,10 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from edms_backup.backends.base import Expression
+from edms_backup.backends.decide import Action
 from edms_backup.backends.joins import KeyJoins
 from edms_backup.backends.staging import shown_row, shown_rows
-from edms_backup.backends.workspace import MATCHED, NOT_MATCHED, ROW, Workspace, exported_name
-from edms_backup.model import Reference
+from edms_backup.backends.workspace import ACTION, MATCHED, NOT_MATCHED, ROW, Workspace, exported_name, same_row
+from edms_backup.model import Reference, Table
 from edms_backup.plan.restore import RestoreTable
 from edms_backup.report import Problem
 
@@ -67,26 +68,46 @@ class Deletions:
             found(1, [Problem("cannot-delete", f"{what}; empty the table first, or leave it out", self._table.name)])
             return
         for name, reference in self._workspace.plan.outside.get(self._table.name, ()):
-            self._check_outside(name, reference, found)
+            self._check_child(self._workspace.plan.outside_tables[name], reference, found)
+        for child in self._workspace.plan.tables.values():
+            for reference in child.table.references:
+                if reference.table == self._table.name:
+                    self._check_child(child.table, reference, found, child)
 
-    def _check_outside(self, name: str, reference: Reference, found: Found) -> None:
-        """Rows of a table that is not restored, and that refer to a row that would go."""
+    def _check_child(
+        self, table: Table, reference: Reference, found: Found, restored: RestoreTable | None = None
+    ) -> None:
+        """Rows that stay as they are and refer to a row that would go: all of a table that is not restored."""
         joins = KeyJoins(self._backend, self._workspace.keyed, self._table.name)
         target = joins.root
         leaves = [self._backend.text(joins.leaf(target, leaf)) for leaf in self._table.leaves]
-        child = self._backend.aliased(self._workspace.plan.outside_tables[name], "child")
+        child = self._backend.aliased(table, "child")
         pairs = zip(reference.columns, reference.referred_columns, strict=True)
         on = sa.and_(*(child.c[ours] == target.c[theirs] for ours, theirs in pairs))
         clause = joins.clause.join(child, on)
         rows = sa.select(*(leaves or [sa.literal(None)])).select_from(clause).where(self.condition(target))
+        if restored is not None:
+            rows = rows.where(self._stays(restored, reference, child))
         rows = rows.distinct()
         shown = self._backend.connection.execute(rows.limit(_SHOWN)).all()
         if shown:
             counted = sa.select(sa.func.count()).select_from(rows.subquery("counted"))
-            found(self._number(counted), [self._problem(name, reference, row) for row in shown])
+            found(self._number(counted), [self._problem(table.name, reference, row, restored) for row in shown])
 
-    def _problem(self, name: str, reference: Reference, row: Sequence[Any]) -> Problem:
+    def _stays(self, child: RestoreTable, reference: Reference, row: sa.FromClause) -> Expression:
+        """Rows of a restored table that keep what they refer to, by policy or because they are skipped."""
+        final = self._workspace.final.get(child.name)
+        if final is None:
+            return sa.false()
+        kept = final.c[MATCHED] != NOT_MATCHED
+        if not set(reference.columns) & set(child.policy.keep_columns):
+            kept = sa.and_(kept, final.c[ACTION].in_((Action.KEEP, Action.SKIP)))
+        same = same_row(child, lambda name: row.c[name], lambda name: self._workspace.final_column(child, name))
+        return sa.exists().where(kept, same)
+
+    def _problem(self, name: str, reference: Reference, row: Sequence[Any], restored: RestoreTable | None) -> Problem:
         key = [value for value in row if value is not None]
-        what = f"{name} refers to it ({', '.join(reference.columns)}), and is not part of this restore"
+        why = "is not part of this restore" if restored is None else "keeps that by policy, or is skipped"
+        what = f"{name} refers to it ({', '.join(reference.columns)}), and {why}"
         message = f"{shown_row(self._table.name, key)} is not in the archive and would be deleted, but {what}"
         return Problem("still-referenced", message, self._table.name, key, reference.columns[0])

@@ -18,7 +18,7 @@ from sqlalchemy.sql.selectable import NamedFromClause
 from edms_backup.backends.base import FETCH_ROWS, Backend, Convert, Expression
 from edms_backup.backends.joins import KeyJoins
 from edms_backup.graph.keys import Leaf, expand_key
-from edms_backup.model import Column, Keyed, KeyedTable, Kind, Table
+from edms_backup.model import Column, Keyed, KeyedTable, Kind, ReferenceKind, Table
 from edms_backup.plan.extract import ExtractPlan, PolymorphicTarget, ReferenceColumn
 from edms_backup.values.rows import Field, ReferenceField, RowWriter, ValueField
 
@@ -79,7 +79,7 @@ def _select(backend: Backend, keyed: Keyed, plan: ExtractPlan, variant: _Variant
         if reference is None:
             fields.append(ValueField(column.name, raw))
             continue
-        if reference.targets:
+        if reference.reference.kind is ReferenceKind.POLYMORPHIC:
             target = variant.targets[column.name]
             found, leaves = _join_polymorphic(backend, joins, column, target)
         else:

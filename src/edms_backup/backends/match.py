@@ -21,11 +21,13 @@ from edms_backup.backends.workspace import (
     MATCHED,
     NOT_MATCHED,
     ROW,
+    USABLE,
     Workspace,
     digest_name,
     exported_name,
     is_polymorphic,
     label_name,
+    same_row,
     text_name,
     value_name,
 )
@@ -157,6 +159,9 @@ def _match_by_unique(workspace: Workspace, table: RestoreTable) -> None:
     A row with several candidates stays new: taking one of them would be a guess, and the check of unique values
     names them all.
     """
+    if table.policy.on_conflict is OnConflict.UPDATE and set(table.keyed.key) & set(table.identity):
+        # The row could not get the archive's key: that is what identifies it here.
+        return
     ids = workspace.ids[table.name]
     slots = [exported_name(table, name) for name in table.exported]
     uniques = [u for u in table.table.uniques if not u.partial and set(u.columns) != set(table.keyed.key)]
@@ -183,8 +188,8 @@ def _candidates(workspace: Workspace, table: RestoreTable, unique: UniqueKey) ->
     ids = workspace.ids[table.name]
     pending, other = ids.alias("i"), ids.alias("o")
     clause = references.clause.join(pending, pending.c[ROW] == stage.c[ROW]).join(target, sa.and_(*same))
-    theirs = [other.c[exported_name(table, name)] == target.c[name] for name in table.identity]
-    free = sa.not_(sa.exists().where(other.c[MATCHED] != NOT_MATCHED, *theirs))
+    theirs = same_row(table, lambda name: other.c[exported_name(table, name)], lambda name: target.c[name])
+    free = sa.not_(sa.exists().where(other.c[MATCHED] != NOT_MATCHED, theirs))
     taken: list[Any] = []
     for name in table.exported:
         ours = name not in table.identity and table.policy.on_conflict is OnConflict.UPDATE
@@ -234,7 +239,8 @@ def look_up_missing(workspace: Workspace, table: ReferredTable) -> None:
         columns = [joins.column_of(leaf) for leaf in table.leaves]
         rows = []
         for digest, text in digest_and_text:
-            rows.append([digest, *_bound_key(backend, columns, orjson.loads(text))])
+            bound = _bound_key(backend, columns, orjson.loads(text))
+            rows.append([digest, 0, *[None] * len(columns)] if bound is None else [digest, 1, *bound])
         backend.load(lookup, rows)
         found = True
     if found:
@@ -244,15 +250,15 @@ def look_up_missing(workspace: Workspace, table: ReferredTable) -> None:
         workspace.analyse(workspace.ids[table.name])
 
 
-def _bound_key(backend: Backend, columns: list[Column], key: list[Any]) -> list[Any]:
-    """A key value as the target stores it; all NULL, which finds nothing, where it cannot be one."""
+def _bound_key(backend: Backend, columns: list[Column], key: list[Any]) -> list[Any] | None:
+    """A key value as the target stores it; None where it cannot be one of the target."""
     if len(key) != len(columns):
-        return [None] * len(columns)
+        return None
     try:
         pairs = zip(columns, key, strict=True)
         return [None if form is None else backend.bound(column, column.kind)(form) for column, form in pairs]
     except ValueMismatch:
-        return [None] * len(columns)
+        return None
 
 
 def _missing_keys(workspace: Workspace, table: ReferredTable) -> Iterator[list[tuple[str, str]]]:
@@ -289,7 +295,7 @@ def _add_found(workspace: Workspace, table: ReferredTable, lookup: sa.TableClaus
     ids = workspace.ids[table.name]
     values = [joins.root.c[name] for name in table.exported]
     query = sa.select(sa.null(), lookup.c[DIGEST], sa.literal_column(str(BY_KEY)), *values)
-    query = query.select_from(joins.clause.join(lookup, sa.and_(*same)))
+    query = query.select_from(joins.clause.join(lookup, sa.and_(lookup.c[USABLE] == 1, *same)))
     workspace.backend.connection.execute(sa.insert(ids).from_select([column.name for column in ids.columns], query))
 
 

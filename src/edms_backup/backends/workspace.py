@@ -11,7 +11,7 @@ For each table of the plan there are three, and one more where rows are looked u
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,6 +34,8 @@ ROW, KEY, DIGEST = "row_no", "key_text", "key_digest"
 MATCHED, ACTION = "matched", "action"
 RESOLVED, HANGING, UNRESOLVED, DIFFERS = "resolved", "dangling", "unresolved", "differs"
 LABEL, ID = "label", "id_text"
+USABLE = "usable"
+"""Whether a key value to be looked up can be one of the target at all."""
 
 NOT_MATCHED, BY_KEY, BY_UNIQUE = 0, 1, 2
 """How a staged row found its row of the target: `MATCHED`."""
@@ -120,7 +122,7 @@ class Workspace:
         self.ids[table.name] = self._create(f"ids_{number}", columns, target, index)
         if looked_up:
             joins = KeyJoins(backend, self.keyed, table.name)
-            leaves: list[sa.ColumnElement[Any]] = [_text(DIGEST, 32)]
+            leaves: list[sa.ColumnElement[Any]] = [_text(DIGEST, 32), self._number(USABLE)]
             leaves += [joins.leaf(joins.root, leaf).label(f"v{i}") for i, leaf in enumerate(table.leaves)]
             self.lookup[table.name] = self._create(f"lookup_{number}", leaves, joins.clause, [DIGEST])
 
@@ -146,6 +148,14 @@ class Workspace:
     def _number(self, name: str) -> sa.ColumnElement[Any]:
         return self.backend.empty_number().label(name)
 
+    def forget_polymorphic(self) -> None:
+        """Polymorphic references are resolved anew: rows that they pointed to may be skipped by now."""
+        self.backend.connection.execute(sa.delete(self.poly))
+
+    def exported(self, table: ReferredTable, name: str) -> sa.ColumnClause[Any]:
+        """The column of *ids* that holds `name`."""
+        return self.ids[table.name].c[exported_name(table, name)]
+
     def remember_refused(self, table: str, digest: str) -> None:
         """Keep the key of a row that could not be staged, so that rows that refer to it can say so."""
         refused = self.refused.setdefault(table, set())
@@ -168,6 +178,23 @@ class Workspace:
         """Tell the planner how large staging tables have become."""
         for table in tables:
             self.backend.analyse(table)
+
+
+def same_row(
+    table: RestoreTable, ours: Callable[[str], sa.ColumnElement[Any]], theirs: Callable[[str], sa.ColumnElement[Any]]
+) -> sa.ColumnElement[bool]:
+    """Whether two rows, each given by the values of its columns, are the same row of the target.
+
+    A table without a primary key is identified by its natural key, where NULL is the same as NULL.
+    """
+    conditions: list[sa.ColumnElement[bool]] = []
+    for name in table.identity:
+        left, right = ours(name), theirs(name)
+        if table.table.column(name).nullable:
+            conditions.append(sa.not_(left.is_distinct_from(right)))
+        else:
+            conditions.append(left == right)
+    return sa.and_(*conditions)
 
 
 def exported_name(table: ReferredTable, name: str) -> str:

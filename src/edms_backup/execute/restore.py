@@ -42,6 +42,7 @@ class _Run:
     books: dict[str, Books]
     problems: list[Problem] = field(default_factory=list)
     problem_count: int = 0
+    warnings: list[str] = field(default_factory=list)
 
     def found(self, table: str) -> _Found:
         """Where a check of `table` reports to."""
@@ -87,14 +88,16 @@ def restore(source: Source, archive: Path, options: RestoreOptions, progress: Pr
                 deferrable=backend.capabilities.deferrable,
                 row_checked=backend.capabilities.row_checked,
             )
+            if plan.problems:
+                return _drifted(plan, reader, time.monotonic() - started)
             keyed = merge_keyed(schema, target, registry)
             with backend.failures("cannot prepare a restore into"):
                 workspace = Workspace(backend, plan, keyed)
-            run = _Run(reader, schema, backend, workspace, plan, progress, _empty_books(plan, reader))
-            run.problems.extend(plan.problems)
-            run.problem_count += len(plan.problems)
+            books = {name: Books() for name in plan.tables}
+            run = _Run(reader, schema, backend, workspace, plan, progress, books)
+            run.warnings.extend(plan.warnings)
             applied = _carry_out(run)
-    for warning in plan.warnings:
+    for warning in run.warnings:
         progress.warn(warning)
     return RestoreReport(
         options.dry_run,
@@ -103,7 +106,7 @@ def restore(source: Source, archive: Path, options: RestoreOptions, progress: Pr
         run.books,
         tuple(run.problems),
         run.problem_count,
-        plan.warnings,
+        tuple(run.warnings),
         time.monotonic() - started,
     )
 
@@ -115,13 +118,15 @@ def _registry(source: Source, reader: ArchiveReader) -> Registry:
     return parse_registry(reader.read_file("registry.yaml"), "registry.yaml of the archive")
 
 
-def _empty_books(plan: RestorePlan, reader: ArchiveReader) -> dict[str, Books]:
-    books = {name: Books() for name in plan.tables}
-    for problem in plan.problems:
-        if problem.code == "missing-table" and problem.table is not None:
-            rows = reader.manifest.by_name[problem.table].rows
-            books[problem.table] = Books(read=rows, failed=rows)
-    return books
+def _drifted(plan: RestorePlan, reader: ArchiveReader, seconds: float) -> RestoreReport:
+    """The target's schema cannot take the archive: refused before a row is looked at."""
+    names = dict.fromkeys([*plan.tables, *(p.table for p in plan.problems if p.table is not None)])
+    rows = {name: reader.manifest.by_name[name].rows for name in names}
+    books = {name: Books(read=count, failed=count) for name, count in rows.items()}
+    options, count = plan.options, len(plan.problems)
+    return RestoreReport(
+        options.dry_run, options.mode.value, False, books, plan.problems, count, plan.warnings, seconds
+    )
 
 
 def _carry_out(run: _Run) -> bool:
@@ -169,7 +174,9 @@ def _match(run: _Run) -> None:
         table = run.plan.filled.get(name)
         if table is not None:
             match_rows(run.workspace, table)
-            run.books[name].failed += Checks(run.workspace, table, run.found(name)).ambiguous_matches()
+            checks = Checks(run.workspace, table, run.found(name))
+            run.books[name].failed += checks.ambiguous_matches()
+            run.warnings.extend(checks.adopted())
         exporting = run.plan.exporting(name)
         if exporting is not None and name in run.plan.pointed_at:
             look_up_missing(run.workspace, exporting)
@@ -180,6 +187,7 @@ def _decide(run: _Run) -> None:
     filled = run.plan.filled
     run.progress.stage("resolving", len(filled))
     while True:
+        run.workspace.forget_polymorphic()
         for name, table in filled.items():
             decide_rows(run.workspace, table)
             run.progress.advance(1, name)

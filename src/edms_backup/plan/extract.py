@@ -51,7 +51,7 @@ class ExtractPlan:
     @property
     def polymorphic(self) -> tuple[ReferenceColumn, ...]:
         """The polymorphic references."""
-        return tuple(r for r in self.references.values() if r.targets)
+        return tuple(r for r in self.references.values() if r.reference.kind is ReferenceKind.POLYMORPHIC)
 
 
 def polymorphic_targets(keyed: Keyed) -> tuple[PolymorphicTarget, ...]:

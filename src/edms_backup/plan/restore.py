@@ -163,6 +163,13 @@ def merge_keyed(source: SourceSchema, target: Schema, registry: Registry | None)
                     hint="use the registry that the archive was made with, or make a new archive",
                 )
             policy = rule.policy
+            unknown = [column for column in policy.keep_columns if column not in live.by_name]
+            if unknown:
+                raise RegistryError(
+                    f"{registry.path if registry else ''}:{rule.lines.get('keep_columns', rule.line)}: "
+                    f"table {name} of the target has no column {unknown[0]}",
+                    hint=f"its columns are {', '.join(live.column_names[:20])}",
+                )
         merged[name] = replace(archived, table=live, policy=policy)
     return {
         name: replace(table, references=tuple(r for r in table.references if r.table in merged))
