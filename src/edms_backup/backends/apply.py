@@ -12,7 +12,7 @@ from edms_backup.backends.deletions import Deletions
 from edms_backup.backends.staging import shown_rows
 from edms_backup.backends.workspace import ACTION, ROW, Workspace, same_row
 from edms_backup.errors import RestoreRefused
-from edms_backup.plan.restore import RestoreTable
+from edms_backup.plan.restore import RestoreColumn, RestoreTable
 from edms_backup.report import Books
 
 
@@ -35,15 +35,40 @@ class Writer:
         values = [sa.null() if column.name in self._table.deferred else self._value(column.name) for column in columns]
         final = self._final
         query = sa.select(*values).where(final.c[ACTION] == Action.INSERT).order_by(final.c[ROW])
-        self._execute(self._backend.insert_from(self._target, columns, query), books.inserted, "inserted")
+        parents = self._needed_parents()
+        if parents is None:
+            self._execute(self._backend.insert_from(self._target, columns, query), books.inserted, "inserted")
+            return
+        inserted = 0
+        while wave := self._run(self._backend.insert_from(self._target, columns, query.where(parents))):
+            inserted += wave
+        self._expect(inserted, books.inserted, "inserted")
+
+    def _needed_parents(self) -> Expression | None:
+        """Where each row is checked at once and must have a parent: picks rows whose parents are there by now."""
+        selves = [r for r in self._table.table.references if r.table == self._table.name]
+        strict = [r for r in selves if not set(r.columns) & self._table.deferred]
+        if not strict or not self._backend.capabilities.row_checked:
+            return None
+        own = self._backend.aliased(self._table.table, "own")
+        there = same_row(self._table, lambda name: own.c[name], self._value)
+        conditions = [sa.not_(sa.exists().where(there))]
+        for number, reference in enumerate(strict):
+            parent = self._backend.aliased(self._table.table, f"parent{number}")
+            pairs = list(zip(reference.columns, reference.referred_columns, strict=True))
+            itself = sa.and_(*(self._value(column) == self._value(referred) for column, referred in pairs))
+            found = sa.exists().where(*(parent.c[referred] == self._value(column) for column, referred in pairs))
+            conditions.append(sa.or_(itself, found))
+        return sa.and_(*conditions)
 
     def patch(self, books: Books) -> None:
         """Fill in the deferred references of inserted rows."""
         if not books.inserted or not self._table.deferred:
             return
         final = self._final
-        values = {name: self._value(name) for name in sorted(self._table.deferred)}
-        waiting = sa.or_(*(value.is_not(None) for value in values.values()))
+        waiting = sa.or_(*(self._value(name).is_not(None) for name in sorted(self._table.deferred)))
+        # All columns: one that the server stamps on every UPDATE keeps its value only by being set.
+        values = {c.name: self._value(c.name) for c in self._table.columns if self._is_changeable(c)}
         update = sa.update(self._target).values(values).where(final.c[ACTION] == Action.INSERT, waiting, self._same())
         self._backend.connection.execute(update)
 
@@ -51,8 +76,7 @@ class Writer:
         """Change rows that are there with other values."""
         if not books.updated:
             return
-        fixed = {*self._table.identity, *self._table.policy.keep_columns}
-        values = {c.name: self._value(c.name) for c in self._table.columns if c.name not in fixed}
+        values = {c.name: self._value(c.name) for c in self._table.columns if self._is_changeable(c)}
         update = sa.update(self._target).values(values).where(self._final.c[ACTION] == Action.UPDATE, self._same())
         self._execute(update, books.updated, "updated")
 
@@ -115,6 +139,9 @@ class Writer:
             if column.auto_assigned:
                 self._backend.advance_number(self._table.table, column.name)
 
+    def _is_changeable(self, column: RestoreColumn) -> bool:
+        return column.name not in self._table.identity and not column.column.identity_always
+
     def _same(self) -> sa.ColumnElement[bool]:
         return same_row(self._table, lambda name: self._target.c[name], self._value)
 
@@ -124,10 +151,16 @@ class Writer:
     def _value(self, name: str) -> sa.ColumnClause[Any]:
         return self._workspace.final_column(self._table, name)
 
+    def _run(self, statement: sa.Executable) -> int:
+        """Run a statement; returns how many rows the server says that it touched."""
+        options = {"preserve_rowcount": True}
+        return self._backend.connection.execute(statement, execution_options=options).rowcount
+
     def _execute(self, statement: sa.Executable, expected: int, done: str) -> None:
         """Run a statement that must touch `expected` rows."""
-        options = {"preserve_rowcount": True}
-        rows = self._backend.connection.execute(statement, execution_options=options).rowcount
+        self._expect(self._run(statement), expected, done)
+
+    def _expect(self, rows: int, expected: int, done: str) -> None:
         if rows != expected:
             raise RestoreRefused(
                 f"{shown_rows(expected)} of table {self._table.name} should have been {done}, "

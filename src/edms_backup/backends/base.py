@@ -169,6 +169,14 @@ class Backend:
         """The product's own name of the type by (table, column), where SQLAlchemy's is not enough."""
         return {}
 
+    def unsafe_tables(self) -> Mapping[str, str]:
+        """Tables that a transaction does not hold together, each with the reason."""
+        return {}
+
+    def inherited_tables(self) -> Mapping[str, str]:
+        """Tables whose rows other tables hold too, each with the reason."""
+        return {}
+
     def left_out_tables(self) -> frozenset[str]:
         """Catalogue entries that hold no rows of their own (partitions are read through their parent)."""
         return frozenset()

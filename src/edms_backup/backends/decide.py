@@ -103,7 +103,8 @@ def _values(
             value: Expression = ids.c[exported_name(table, column.name)]
         else:
             value = references.value(column)
-            if column.name in table.policy.keep_columns:
+            # The server does not let anybody change what it always generates.
+            if column.name in table.policy.keep_columns or column.column.identity_always:
                 value = sa.case((matched, target.c[column.name]), else_=value)
         values[column.name] = value
     for name in table.identity:

@@ -74,6 +74,15 @@ class MariaDB(Backend):
         )
         return {(table, column): type_ for table, column, type_ in self.connection.execute(query)}
 
+    def unsafe_tables(self) -> Mapping[str, str]:
+        query = sa.text(
+            "SELECT t.table_name, t.engine FROM information_schema.tables t "
+            "JOIN information_schema.engines e ON e.engine = t.engine "
+            "WHERE t.table_schema = DATABASE() AND t.table_type = 'BASE TABLE' AND e.transactions <> 'YES'"
+        )
+        found = self.connection.execute(query)
+        return {table: f"its engine {engine} has no transactions" for table, engine in found}
+
     def checks(self) -> Mapping[str, tuple[Check, ...]] | None:
         if not getattr(self.connection.dialect, "is_mariadb", False):
             return None

@@ -239,7 +239,7 @@ def look_up_missing(workspace: Workspace, table: ReferredTable) -> None:
         columns = [joins.column_of(leaf) for leaf in table.leaves]
         rows = []
         for digest, text in digest_and_text:
-            bound = _bound_key(backend, columns, orjson.loads(text))
+            bound = _bound_key(backend, columns, table.leaf_kinds, orjson.loads(text))
             rows.append([digest, 0, *[None] * len(columns)] if bound is None else [digest, 1, *bound])
         backend.load(lookup, rows)
         found = True
@@ -250,13 +250,13 @@ def look_up_missing(workspace: Workspace, table: ReferredTable) -> None:
         workspace.analyse(workspace.ids[table.name])
 
 
-def _bound_key(backend: Backend, columns: list[Column], key: list[Any]) -> list[Any] | None:
+def _bound_key(backend: Backend, columns: list[Column], kinds: tuple[Kind, ...], key: list[Any]) -> list[Any] | None:
     """A key value as the target stores it; None where it cannot be one of the target."""
     if len(key) != len(columns):
         return None
     try:
-        pairs = zip(columns, key, strict=True)
-        return [None if form is None else backend.bound(column, column.kind)(form) for column, form in pairs]
+        parts = zip(columns, kinds, key, strict=True)
+        return [None if form is None else backend.bound(column, kind)(form) for column, kind, form in parts]
     except ValueMismatch:
         return None
 

@@ -46,6 +46,24 @@ _FORMS: dict[Kind, Convert] = {
 }
 
 
+_SEQUENCE = sa.text(
+    """
+    SELECT coalesce(
+        pg_get_serial_sequence(format('%I.%I', CAST(:schema AS text), CAST(:table AS text)), CAST(:column AS text)),
+        (SELECT sequence.oid::regclass::text
+         FROM pg_attrdef expression
+         JOIN pg_attribute attribute ON attribute.attrelid = expression.adrelid AND attribute.attnum = expression.adnum
+         JOIN pg_depend needs ON needs.objid = expression.oid AND needs.classid = 'pg_attrdef'::regclass
+         JOIN pg_class sequence ON sequence.oid = needs.refobjid AND sequence.relkind = 'S'
+         WHERE expression.adrelid = format('%I.%I', CAST(:schema AS text), CAST(:table AS text))::regclass
+           AND attribute.attname = CAST(:column AS text) AND needs.refclassid = 'pg_class'::regclass
+         LIMIT 1)
+    )
+    """
+)
+"""The sequence that a column owns, else the one that its default takes numbers from."""
+
+
 class LockTables(sa.Executable, sa.ClauseElement):
     """`LOCK TABLE a, b IN … MODE`."""
 
@@ -71,8 +89,10 @@ class OverridingInsert(sa.Insert):
 @compiles(OverridingInsert)
 def _overriding_insert(element: OverridingInsert, compiler: SQLCompiler, **options: Any) -> str:
     statement = str(compiler.visit_insert(element, **options))  # type: ignore[no-untyped-call]
-    head, select, rest = statement.partition("SELECT")
-    return f"{head}OVERRIDING SYSTEM VALUE {select}{rest}"
+    assert element.select is not None
+    rows = compiler.process(element.select, insert_into=True, **options)
+    assert statement.endswith(rows)
+    return f"{statement.removesuffix(rows)}OVERRIDING SYSTEM VALUE {rows}"
 
 
 class PostgreSQL(Backend):
@@ -120,6 +140,16 @@ class PostgreSQL(Backend):
         self.run("SET CONSTRAINTS ALL IMMEDIATE")
 
     # --- schema -------------------------------------------------------------------------------------------------
+
+    def inherited_tables(self) -> Mapping[str, str]:
+        query = sa.text(
+            "SELECT parent.relname, child.relname FROM pg_inherits i "
+            "JOIN pg_class parent ON parent.oid = i.inhparent JOIN pg_class child ON child.oid = i.inhrelid "
+            "JOIN pg_namespace n ON n.oid = parent.relnamespace "
+            "WHERE parent.relkind = 'r' AND n.nspname = :schema"
+        )
+        found = self.connection.execute(query, {"schema": self.schema_name})
+        return {parent: f"table {child} inherits from it, and its rows are read twice" for parent, child in found}
 
     def left_out_tables(self) -> frozenset[str]:
         query = sa.text(
@@ -177,9 +207,8 @@ class PostgreSQL(Backend):
 
     def _sequence(self, table: Table, column: str) -> str | None:
         """The name of the sequence behind a column, ready to be cast to regclass."""
-        name = sa.func.format("%I.%I", self.schema_name, table.name)
-        query = sa.select(sa.func.pg_get_serial_sequence(name, column))
-        return self.connection.execute(query).scalar()
+        names = {"schema": self.schema_name, "table": table.name, "column": column}
+        return self.connection.execute(_SEQUENCE, names).scalar()
 
     def last_number(self, table: Table, column: str) -> int:
         sequence = self._sequence(table, column)

@@ -16,7 +16,7 @@ from edms_backup.backends.staging import shown_pairs
 from edms_backup.config.registry import Registry
 from edms_backup.config.registry_file import read_registry
 from edms_backup.errors import RegistryError, UsageError
-from edms_backup.execute.catalog import Catalog, load_catalog
+from edms_backup.execute.catalog import Catalog, expect_same_schema, load_catalog
 from edms_backup.graph.order import hard_references, write_order
 from edms_backup.options import CreateOptions, Source
 from edms_backup.plan.extract import ExtractPlan, plan_extract, select_tables
@@ -43,12 +43,23 @@ def create(source: Source, options: CreateOptions, progress: Progress) -> Create
         progress.stage("reading the schema")
         catalog = load_catalog(backend, registry)
         names = select_tables(catalog.keyed, include=options.tables, exclude=options.exclude, tiers=options.tiers)
+        warnings = (*catalog.warnings, *_unsafe(backend, names))
         plans = tuple(plan_extract(catalog.keyed, name) for name in _restore_order(catalog, names))
         run = _Run(backend, registry, catalog, plans, progress)
         written = _write(run, path)
-    for warning in catalog.warnings:
+    for warning in warnings:
         progress.warn(warning)
-    return CreateReport(str(path), written, time.monotonic() - started, catalog.warnings)
+    return CreateReport(str(path), written, time.monotonic() - started, warnings)
+
+
+def _unsafe(backend: Backend, names: tuple[str, ...]) -> list[str]:
+    """What no snapshot holds together is said; what would be read twice is refused."""
+    with backend.failures("cannot read the schema of"):
+        for name, reason in backend.inherited_tables().items():
+            if name in names:
+                raise RegistryError(f"table {name} cannot be archived: {reason}", hint="exclude one of the two tables")
+        unsafe = {name: reason for name, reason in backend.unsafe_tables().items() if name in names}
+    return [f"table {name} is in no snapshot: {reason}" for name, reason in unsafe.items()]
 
 
 def _archive_path(options: CreateOptions) -> Path:
@@ -73,6 +84,7 @@ def _write(run: _Run, path: Path) -> dict[str, TableWritten]:
     with ArchiveWriter(path) as writer:
         with backend.failures("cannot read a snapshot of"):
             backend.begin_snapshot([table.table for table in catalog.keyed.values()])
+            expect_same_schema(backend, catalog.schema)
         with backend.failures("cannot count the rows of"):
             run.progress.stage("checking keys", len(run.plans))
             counts = {plan.name: _check_key(run, plan) for plan in run.plans}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from edms_backup.backends.base import Backend
 from edms_backup.config.apply import apply_registry
 from edms_backup.config.registry import Registry
+from edms_backup.errors import EnvironmentFailed
 from edms_backup.model import Keyed, KeyedTable, Schema
 
 
@@ -26,6 +27,14 @@ def load_catalog(backend: Backend, registry: Registry) -> Catalog:
     schema = backend.reflect()
     applied = apply_registry(registry, schema)
     return Catalog(schema, _without_excluded(applied.tables), applied.excluded, applied.warnings)
+
+
+def expect_same_schema(backend: Backend, known: Schema) -> None:
+    """Raise EnvironmentFailed where the schema has changed since it was read, before the transaction began."""
+    if backend.reflect() != known:
+        raise EnvironmentFailed(
+            "the schema changed while the run began (a migration?)", hint="run it again when the change is done"
+        )
 
 
 def _without_excluded(tables: Mapping[str, KeyedTable]) -> Keyed:

@@ -7,7 +7,7 @@ of the restore that follows.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edms_backup.archive.reader import ArchiveReader
@@ -23,6 +23,8 @@ from edms_backup.backends.workspace import Workspace
 from edms_backup.config.registry import Registry
 from edms_backup.config.registry_file import parse_registry, read_registry
 from edms_backup.errors import RestoreRefused
+from edms_backup.execute.catalog import expect_same_schema
+from edms_backup.model import Schema
 from edms_backup.options import Mode, OnUnresolved, RestoreOptions, Source
 from edms_backup.plan.extract import select_tables
 from edms_backup.plan.restore import RestorePlan, merge_keyed, plan_restore
@@ -35,6 +37,7 @@ from edms_backup.report import Books, Problem, RestoreReport
 class _Run:
     reader: ArchiveReader
     schema: SourceSchema
+    target: Schema
     backend: Backend
     workspace: Workspace
     plan: RestorePlan
@@ -88,13 +91,14 @@ def restore(source: Source, archive: Path, options: RestoreOptions, progress: Pr
                 deferrable=backend.capabilities.deferrable,
                 row_checked=backend.capabilities.row_checked,
             )
+            plan = _without_unsafe(plan, backend)
             if plan.problems:
                 return _drifted(plan, reader, time.monotonic() - started)
             keyed = merge_keyed(schema, target, registry)
             with backend.failures("cannot prepare a restore into"):
                 workspace = Workspace(backend, plan, keyed)
             books = {name: Books() for name in plan.tables}
-            run = _Run(reader, schema, backend, workspace, plan, progress, books)
+            run = _Run(reader, schema, target, backend, workspace, plan, progress, books)
             run.warnings.extend(plan.warnings)
             applied = _carry_out(run)
     for warning in run.warnings:
@@ -118,6 +122,18 @@ def _registry(source: Source, reader: ArchiveReader) -> Registry:
     return parse_registry(reader.read_file("registry.yaml"), "registry.yaml of the archive")
 
 
+def _without_unsafe(plan: RestorePlan, backend: Backend) -> RestorePlan:
+    """All or nothing cannot be promised for tables that no transaction holds."""
+    with backend.failures("cannot read the schema of"):
+        unsafe = {**backend.unsafe_tables(), **backend.inherited_tables()}
+    problems = [
+        Problem("unsafe-table", f"table {name} cannot be restored safely: {reason}", name)
+        for name, reason in unsafe.items()
+        if name in plan.tables
+    ]
+    return replace(plan, problems=(*plan.problems, *problems))
+
+
 def _drifted(plan: RestorePlan, reader: ArchiveReader, seconds: float) -> RestoreReport:
     """The target's schema cannot take the archive: refused before a row is looked at."""
     names = dict.fromkeys([*plan.tables, *(p.table for p in plan.problems if p.table is not None)])
@@ -137,6 +153,7 @@ def _carry_out(run: _Run) -> bool:
             backend.begin_rehearsal()
         else:
             backend.begin_restore([table.table for table in run.plan.tables.values()])
+            expect_same_schema(backend, run.target)
         _stage(run)
         _match(run)
         _decide(run)

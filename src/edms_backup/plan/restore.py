@@ -56,6 +56,8 @@ class ReferredTable:
     """Columns that references to it may hold, and those that identify a row."""
     leaves: tuple[Leaf, ...]
     """Empty where the table has no key of its own (nothing can refer to its rows)."""
+    leaf_kinds: tuple[Kind, ...]
+    """How the archive writes each leaf."""
 
     @property
     def name(self) -> str:
@@ -209,11 +211,7 @@ def plan_restore(
     if any(reference.kind is ReferenceKind.POLYMORPHIC for reference in references):
         # A table that the archive holds without rows has none that a reference of the archive could name.
         needed |= {target.table for target in targets if rows.get(target.table, 1)}
-    referred = {
-        name: ReferredTable(keyed[name], _exported(keyed, name), expand_key(keyed, name))
-        for name in sorted(needed - set(tables))
-        if name in keyed
-    }
+    referred = {name: _referred(keyed, source, name) for name in sorted(needed - set(tables)) if name in keyed}
     needs = {name: _identity_needs(table, targets) for name, table in tables.items()}
     matching = identity_order([*tables, *referred], needs)
     return RestorePlan(
@@ -298,6 +296,7 @@ def _plan_table(
         table,
         exported,
         leaves,
+        _leaf_kinds(source, leaves),
         tuple(columns),
         early=_early(table, exported),
         surrogate=_surrogate(table),
@@ -305,6 +304,15 @@ def _plan_table(
         foreign=frozenset(c for r in table.table.references for c in r.columns),
         rows=rows,
     )
+
+
+def _referred(keyed: Keyed, source: SourceSchema, name: str) -> ReferredTable:
+    leaves = expand_key(keyed, name)
+    return ReferredTable(keyed[name], _exported(keyed, name), leaves, _leaf_kinds(source, leaves))
+
+
+def _leaf_kinds(source: SourceSchema, leaves: tuple[Leaf, ...]) -> tuple[Kind, ...]:
+    return tuple(source.keyed[leaf.table].table.column(leaf.column).kind for leaf in leaves)
 
 
 def _exported(keyed: Keyed, name: str) -> tuple[str, ...]:
