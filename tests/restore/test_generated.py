@@ -23,7 +23,7 @@ from tests.conftest import NewDatabase
 from tests.restore.generate import Schema, World, build, content, merged, read, registry, worlds
 from tests.servers import Database
 
-QUICK = {"sqlite": 25, "postgresql": 6, "mariadb": 6}
+QUICK = {"sqlite": 20, "postgresql": 5, "mariadb": 5}
 WANTED = os.environ.get("EDMS_TEST_EXAMPLES")
 
 
