@@ -24,6 +24,9 @@ from edms_backup.plan.restore import ReferredTable, RestoreColumn, RestorePlan, 
 
 PREFIX = "edms_backup_"
 
+INDEXED_FROM = 500
+"""Rows of the largest table from which staging tables get indexes."""
+
 REMEMBERED = 10_000
 """Rows refused while staging that are remembered per table."""
 
@@ -84,6 +87,8 @@ class Workspace:
         self.ambiguous: dict[str, set[str]] = {}
         """By table: digests of key values that several rows of the target have."""
         self.targets = {target.label: target for target in plan.targets}
+        # Without a large table every join is small, and an index costs more than it saves.
+        self._indexed = max((table.rows for table in plan.tables.values()), default=0) >= INDEXED_FROM
         self.poly = self._create("poly", [_text(LABEL, 255), _text(DIGEST, 32), _text(ID, 255)], index=[DIGEST])
         for number, table in enumerate(plan.filled.values()):
             self._create_restore(number, table)
@@ -141,7 +146,7 @@ class Workspace:
         connection.execute(sa.CreateTableAs(query, PREFIX + name, temporary=True))
         table = sa.table(PREFIX + name, *(sa.column(column.name) for column in columns))
         indexed = sa.Table(PREFIX + name, sa.MetaData(), *(sa.Column(column.name, sa.Text) for column in columns))
-        for column in index:
+        for column in index if self._indexed else ():
             connection.execute(sa.schema.CreateIndex(sa.Index(f"{PREFIX}{name}_{column}", indexed.c[column])))
         return table
 
@@ -151,10 +156,6 @@ class Workspace:
     def forget_polymorphic(self) -> None:
         """Polymorphic references are resolved anew: rows that they pointed to may be skipped by now."""
         self.backend.connection.execute(sa.delete(self.poly))
-
-    def exported(self, table: ReferredTable, name: str) -> sa.ColumnClause[Any]:
-        """The column of *ids* that holds `name`."""
-        return self.ids[table.name].c[exported_name(table, name)]
 
     def remember_refused(self, table: str, digest: str) -> None:
         """Keep the key of a row that could not be staged, so that rows that refer to it can say so."""
