@@ -1,14 +1,12 @@
-"""The commands as functions: what `cli` calls, and what a Python program may call."""
+"""The commands as functions: what `cli` calls, and what a Python program may call.
+
+Each imports its work when it is called: `--help` must not wait for SQLAlchemy and networkx.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from edms_backup.execute import backup as _backup
-from edms_backup.execute import fingerprint as _fingerprint
-from edms_backup.execute import inventory as _inventory
-from edms_backup.execute import restore as _restore
-from edms_backup.execute import verify as _verify
 from edms_backup.options import CreateOptions, RestoreOptions, Source
 from edms_backup.progress import NoProgress, Progress
 from edms_backup.report import (
@@ -24,7 +22,9 @@ QUIET = NoProgress()
 
 def create(source: Source, options: CreateOptions, progress: Progress = QUIET) -> CreateReport:
     """Write one archive of the database. Raises EnvironmentFailed, UsageError, RegistryError."""
-    return _backup.create(source, options, progress)
+    from edms_backup.execute.backup import create as run
+
+    return run(source, options, progress)
 
 
 def restore(source: Source, archive: Path, options: RestoreOptions, progress: Progress = QUIET) -> RestoreReport:
@@ -32,12 +32,16 @@ def restore(source: Source, archive: Path, options: RestoreOptions, progress: Pr
 
     A refusal is no exception but a report with problems, `applied` false: nothing was written.
     """
-    return _restore.restore(source, archive, options, progress)
+    from edms_backup.execute.restore import restore as run
+
+    return run(source, archive, options, progress)
 
 
 def inventory(source: Source, progress: Progress = QUIET) -> Inventory:
     """Say what is in the database and what protects it."""
-    return _inventory.inventory(source, progress)
+    from edms_backup.execute.inventory import inventory as run
+
+    return run(source, progress)
 
 
 def verify(archive: Path, progress: Progress = QUIET, source: Source | None = None) -> VerifyReport:
@@ -45,11 +49,15 @@ def verify(archive: Path, progress: Progress = QUIET, source: Source | None = No
 
     With `source` also say which tables of that database have another content than the archive.
     """
-    return _verify.verify(archive, progress, source)
+    from edms_backup.execute.verify import verify as run
+
+    return run(archive, progress, source)
 
 
 def fingerprint(source: Source | Path, progress: Progress = QUIET) -> FingerprintReport:
     """Hash the content of a database or of an archive (a Path)."""
+    from edms_backup.execute.fingerprint import fingerprint_archive, fingerprint_database
+
     if isinstance(source, Path):
-        return _fingerprint.fingerprint_archive(source, progress)
-    return _fingerprint.fingerprint_database(source, progress)
+        return fingerprint_archive(source, progress)
+    return fingerprint_database(source, progress)
