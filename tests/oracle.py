@@ -34,7 +34,7 @@ def read_tables(database: Database, names: list[str]) -> dict[str, list[dict[str
         preparer = engine.dialect.identifier_preparer
         tables = {}
         for name in names:
-            result = connection.exec_driver_sql(f"SELECT * FROM {preparer.quote(name)}")  # noqa: S608
+            result = connection.exec_driver_sql(f"SELECT * FROM {preparer.quote(name)}")
             tables[name] = [dict(row) for row in result.mappings()]
     engine.dispose()
     return tables

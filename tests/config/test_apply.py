@@ -229,7 +229,7 @@ tables:
     schema = Schema("sqlite", "3", {n: Table(n, (number,), ("number",)) for n in ("log", "users")})
     registry = parse_registry(text.encode(), "r.yaml")
     if not optional:
-        with pytest.raises(RegistryError, match="r.yaml:6"):
+        with pytest.raises(RegistryError, match=r"r\.yaml:6"):
             apply_registry(registry, schema)
         return
     applied = apply_registry(registry, schema)

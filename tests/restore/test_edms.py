@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -122,7 +121,7 @@ def test_the_archive_verifies(archive: Path) -> None:
     report = api.verify(archive)
     assert report.ok, report.problems
     assert report.rows == 677
-    assert os.stat(archive).st_mode & 0o777 == 0o600
+    assert archive.stat().st_mode & 0o777 == 0o600
 
 
 def test_mirror_makes_the_target_equal(live: Database, target: Database, archive: Path) -> None:
@@ -134,4 +133,3 @@ def test_mirror_makes_the_target_equal(live: Database, target: Database, archive
     assert report.totals()["deleted"] > 0
     assert content(target, edms_facts()) == content(live, edms_facts())
     assert api.fingerprint(source) == api.fingerprint(Source(live.url, "edms"))
-

@@ -53,9 +53,9 @@ def original(edms_folder: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("registry", ["edms", None])
 @pytest.mark.parametrize("ids", list(Ids))
-@pytest.mark.parametrize("emptied", [renumber, lambda path: None], ids=["renumbered", "same"])
+@pytest.mark.parametrize("emptied", [renumber, Path.exists], ids=["renumbered", "same"])
 def test_restore_into_a_renumbered_copy(
-    original: Path, tmp_path: Path, registry: str | None, ids: Ids, emptied: Callable[[Path], None]
+    original: Path, tmp_path: Path, registry: str | None, ids: Ids, emptied: Callable[[Path], object]
 ) -> None:
     source, archive = Source(f"sqlite:///{original}", registry), tmp_path / "archive"
     api.create(source, CreateOptions(output=archive))

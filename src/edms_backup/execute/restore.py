@@ -80,7 +80,7 @@ def restore(source: Source, archive: Path, options: RestoreOptions, progress: Pr
             progress.stage("reading the schema")
             target = backend.reflect()
             names = [table.name for table in reader.manifest.tables]
-            held = {name: schema.keyed[name] for name in names}
+            held = {name: schema.table(name) for name in names}
             plan = plan_restore(
                 schema,
                 target,

@@ -29,6 +29,12 @@ class SourceSchema:
         """The tables by name."""
         return {table.name: table for table in self.tables}
 
+    def table(self, name: str) -> KeyedTable:
+        """The table called `name`; raises ArchiveError where the schema says nothing of it."""
+        if name not in self.keyed:
+            raise ArchiveError(f"schema.json of the archive says nothing of table {name}")
+        return self.keyed[name]
+
 
 def write_schema(schema: SourceSchema) -> bytes:
     """`schema.json`, indented."""
