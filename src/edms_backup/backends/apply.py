@@ -70,7 +70,8 @@ class Writer:
         # All columns: one that the server stamps on every UPDATE keeps its value only by being set.
         values = {c.name: self._value(c.name) for c in self._table.columns if self._is_changeable(c)}
         update = sa.update(self._target).values(values).where(final.c[ACTION] == Action.INSERT, waiting, self._same())
-        self._backend.connection.execute(update)
+        count = sa.select(sa.func.count()).select_from(final).where(final.c[ACTION] == Action.INSERT, waiting)
+        self._execute(update, self._backend.connection.execute(count).scalar() or 0, "completed")
 
     def update(self, books: Books) -> None:
         """Change rows that are there with other values."""

@@ -227,6 +227,10 @@ class Backend:
         """What to compare so that equal means the same archive form."""
         return self.text(value)
 
+    def same(self, left: Expression, right: Expression) -> Expression:
+        """Equality under which NULL is the same as NULL, in the form that the product can use an index for."""
+        return left.is_not_distinct_from(right)
+
     def text(self, value: Expression) -> Expression:
         """A value as text."""
         return sa.cast(value, sa.Text)

@@ -13,6 +13,7 @@ from edms_backup.backends.references import References
 from edms_backup.backends.workspace import (
     ACTION,
     BY_UNIQUE,
+    DIGEST,
     HANGING,
     MATCHED,
     NOT_MATCHED,
@@ -85,7 +86,6 @@ def decide_rows(workspace: Workspace, table: RestoreTable) -> None:
         _count(resolved),
         _count(dangling),
         unresolved,
-        sa.case((differs, 1), else_=0),
         *values.values(),
     ).select_from(clause)
     backend.connection.execute(sa.insert(final).from_select([column.name for column in final.columns], query))
@@ -137,20 +137,28 @@ def _count(conditions: list[Expression]) -> Any:
 def _action(
     table: RestoreTable, options: RestoreOptions, ids: sa.FromClause, unresolved: Any, differs: Expression
 ) -> Expression:
-    skips = options.on_unresolved is OnUnresolved.SKIP
-    cases: list[tuple[Expression, str]] = [(unresolved > 0, Action.SKIP if skips else Action.FAIL)]
-    cases.append((ids.c[MATCHED] == NOT_MATCHED, Action.INSERT))
+    matched = ids.c[MATCHED] != NOT_MATCHED
+    stays = _staying(table, options.mode)
+    cases: list[tuple[Expression, str]] = []
+    if stays is not None and not table.keyed.whole_row:
+        # What is not written need not resolve.
+        cases += [(sa.and_(matched, sa.not_(differs)), Action.SAME), (matched, stays)]
+    cases.append((unresolved > 0, Action.SKIP if options.on_unresolved is OnUnresolved.SKIP else Action.FAIL))
+    cases.append((sa.not_(matched), Action.INSERT))
     if table.keyed.whole_row:
         # All values are the key: what matches is the same.
         return _cases(cases, Action.SAME)
     cases.append((sa.not_(differs), Action.SAME))
     if table.policy.on_conflict is OnConflict.KEEP:
         cases.append((ids.c[MATCHED] == BY_UNIQUE, Action.KEEP))
-    if table.policy.on_match is OnMatch.KEEP:
-        return _cases(cases, Action.KEEP)
-    if options.mode is Mode.INSERT:
-        return _cases(cases, Action.SKIP)
     return _cases(cases, Action.FAIL if table.policy.on_match is OnMatch.FAIL else Action.UPDATE)
+
+
+def _staying(table: RestoreTable, mode: Mode) -> Action | None:
+    """What a row that is there with other values gets where nothing is ever written on it."""
+    if table.policy.on_match is OnMatch.KEEP:
+        return Action.KEEP
+    return Action.SKIP if mode is Mode.INSERT else None
 
 
 def _cases(cases: list[tuple[Expression, str]], otherwise: str) -> Expression:
@@ -167,7 +175,7 @@ def drop_skipped(workspace: Workspace, table: RestoreTable) -> int:
     final, ids = workspace.final[table.name], workspace.ids[table.name]
     gone = sa.select(final.c[ROW]).where(final.c[ACTION] == Action.SKIP, final.c[MATCHED] == NOT_MATCHED)
     result = workspace.backend.connection.execute(
-        sa.update(ids).values({"key_digest": None}).where(ids.c[ROW].in_(gone), ids.c["key_digest"].is_not(None))
+        sa.update(ids).values({DIGEST: None}).where(ids.c[ROW].in_(gone), ids.c[DIGEST].is_not(None))
     )
     return result.rowcount
 

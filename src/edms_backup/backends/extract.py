@@ -167,6 +167,15 @@ def _labels(backend: Backend, keyed: Keyed, plan: ExtractPlan, reference: Refere
     return [(row[0], label_of(row[1:])) for row in rows if None not in row[1:]]
 
 
+def unlabelled_types(backend: Backend, keyed: Keyed, plan: ExtractPlan) -> list[str]:
+    """Types that polymorphic references of a table use and no table has as its label: their ids stay as they are."""
+    unknown: set[str] = set()
+    for reference in plan.polymorphic:
+        labels = {label for _, label in _labels(backend, keyed, plan, reference)}
+        unknown |= labels - {target.label for target in reference.targets}
+    return sorted(unknown)
+
+
 def label_of(key_value: Sequence[Any]) -> str:
     """The label that a type's key value stands for: `documents.document`."""
     return ".".join(str(part) for part in key_value)

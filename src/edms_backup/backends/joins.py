@@ -18,6 +18,7 @@ class KeyJoins:
     def __init__(self, backend: Backend, keyed: Keyed, start: str, alias: str = "t") -> None:
         self._backend = backend
         self._keyed = keyed
+        self._start = start
         self._followed: dict[tuple[str, Reference], NamedFromClause] = {}
         self._count = 0
         self.root = backend.aliased(keyed[start].table, alias)
@@ -43,6 +44,15 @@ class KeyJoins:
     def leaf(self, start: NamedFromClause, leaf: Leaf) -> Expression:
         """The value of a leaf of the table `start`."""
         return self.follow(start, leaf.path).c[leaf.column]
+
+    def may_be_null(self, leaf: Leaf) -> bool:
+        """Whether the leaf, or a reference on the way to it, may be empty."""
+        here, tables = self._keyed[self._start].table, []
+        for reference in leaf.path:
+            tables.append((here, reference.columns))
+            here = self._keyed[reference.table].table
+        tables.append((here, (leaf.column,)))
+        return any(table.column(name).nullable for table, names in tables for name in names)
 
     def column_of(self, leaf: Leaf) -> Column:
         """The column that a leaf ends in."""

@@ -129,10 +129,9 @@ def _same(
         theirs, ours = backend.comparable(column.column, theirs), backend.comparable(column.column, ours)
     if not column.column.nullable:
         return theirs == ours
-    both_null = sa.and_(theirs.is_(None), ours.is_(None))
-    if column.name in table.early:
-        both_null = sa.and_(both_null, sa.not_(references.is_named(column)))
-    return sa.or_(theirs == ours, both_null)
+    same = backend.same(theirs, ours)
+    # A reference that could not be resolved is not the same as none.
+    return sa.and_(same, sa.not_(references.is_missing(column))) if column.name in table.early else same
 
 
 def _free_id(
@@ -291,7 +290,7 @@ def _add_found(workspace: Workspace, table: ReferredTable, lookup: sa.TableClaus
     same = []
     for i, leaf in enumerate(table.leaves):
         theirs, ours = joins.leaf(joins.root, leaf), lookup.c[f"v{i}"]
-        same.append(sa.or_(theirs == ours, sa.and_(theirs.is_(None), ours.is_(None))))
+        same.append(workspace.backend.same(theirs, ours) if joins.may_be_null(leaf) else theirs == ours)
     ids = workspace.ids[table.name]
     values = [joins.root.c[name] for name in table.exported]
     query = sa.select(sa.null(), lookup.c[DIGEST], sa.literal_column(str(BY_KEY)), *values)

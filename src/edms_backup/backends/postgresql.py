@@ -191,6 +191,10 @@ class PostgreSQL(Backend):
         # Some collations call texts equal that differ; "C" compares bytes.
         return value if column.kind in _EXACT else sa.collate(self.text(value), "C")
 
+    def same(self, left: Expression, right: Expression) -> Expression:
+        # IS NOT DISTINCT FROM can use neither an index nor a hash here.
+        return sa.or_(left == right, sa.and_(left.is_(None), right.is_(None)))
+
     def integer_of_text(self, value: Expression) -> Expression:
         text = self.text(value)
         return sa.case((text.regexp_match(r"^-?[0-9]{1,18}$"), sa.cast(text, sa.BigInteger)))

@@ -181,6 +181,9 @@ class StageWriter:
             backend.run("ROLLBACK TO SAVEPOINT staging")
             # The staging column's name means nothing to anybody.
             return re.sub(r" for column '\w+' at row \d+", "", driver_message(error))
+        except OverflowError as error:
+            backend.run("ROLLBACK TO SAVEPOINT staging")
+            return str(error)
         if not keep:
             backend.run("ROLLBACK TO SAVEPOINT staging")
         backend.run("RELEASE SAVEPOINT staging")

@@ -35,7 +35,7 @@ LONGEST_KEY = 1_000_000
 
 ROW, KEY, DIGEST = "row_no", "key_text", "key_digest"
 MATCHED, ACTION = "matched", "action"
-RESOLVED, HANGING, UNRESOLVED, DIFFERS = "resolved", "dangling", "unresolved", "differs"
+RESOLVED, HANGING, UNRESOLVED = "resolved", "dangling", "unresolved"
 LABEL, ID = "label", "id_text"
 USABLE = "usable"
 """Whether a key value to be looked up can be one of the target at all."""
@@ -112,7 +112,7 @@ class Workspace:
                 staged.append(_text(label_name(column), 255))
         self.stage[table.name] = self._create(f"stage_{number}", staged, target, index)
         final: list[sa.ColumnElement[Any]] = [self._number(ROW), _text(ACTION, 8)]
-        final += [self._number(name) for name in (MATCHED, RESOLVED, HANGING, UNRESOLVED, DIFFERS)]
+        final += [self._number(name) for name in (MATCHED, RESOLVED, HANGING, UNRESOLVED)]
         values = dict.fromkeys([*(c.name for c in table.columns), *table.identity])
         final += [target.c[name].label(f"f{i}") for i, name in enumerate(values)]
         self.final[table.name] = self._create(f"final_{number}", final, target, [ROW])

@@ -11,7 +11,7 @@ from edms_backup.archive.names import archive_path_in
 from edms_backup.archive.writer import ArchiveWriter
 from edms_backup.backends import open_backend
 from edms_backup.backends.base import Backend
-from edms_backup.backends.extract import count_rows, duplicate_keys, extract_lines, is_declared_unique
+from edms_backup.backends.extract import count_rows, duplicate_keys, extract_lines, is_declared_unique, unlabelled_types
 from edms_backup.backends.staging import shown_pairs
 from edms_backup.config.registry import Registry
 from edms_backup.config.registry_file import read_registry
@@ -32,6 +32,7 @@ class _Run:
     catalog: Catalog
     plans: tuple[ExtractPlan, ...]
     progress: Progress
+    warnings: list[str]
 
 
 def create(source: Source, options: CreateOptions, progress: Progress) -> CreateReport:
@@ -43,13 +44,13 @@ def create(source: Source, options: CreateOptions, progress: Progress) -> Create
         progress.stage("reading the schema")
         catalog = load_catalog(backend, registry)
         names = select_tables(catalog.keyed, include=options.tables, exclude=options.exclude, tiers=options.tiers)
-        warnings = (*catalog.warnings, *_unsafe(backend, names))
+        warnings = [*catalog.warnings, *_unsafe(backend, names)]
         plans = tuple(plan_extract(catalog.keyed, name) for name in _restore_order(catalog, names))
-        run = _Run(backend, registry, catalog, plans, progress)
+        run = _Run(backend, registry, catalog, plans, progress, warnings)
         written = _write(run, path)
     for warning in warnings:
         progress.warn(warning)
-    return CreateReport(str(path), written, time.monotonic() - started, warnings)
+    return CreateReport(str(path), written, time.monotonic() - started, tuple(warnings))
 
 
 def _unsafe(backend: Backend, names: tuple[str, ...]) -> list[str]:
@@ -88,6 +89,7 @@ def _write(run: _Run, path: Path) -> dict[str, TableWritten]:
         with backend.failures("cannot count the rows of"):
             run.progress.stage("checking keys", len(run.plans))
             counts = {plan.name: _check_key(run, plan) for plan in run.plans}
+            run.warnings.extend(_unlabelled(run))
         run.progress.stage("reading", sum(counts.values()))
         for plan in run.plans:
             writer.begin_table(plan.name)
@@ -109,6 +111,15 @@ def _write(run: _Run, path: Path) -> dict[str, TableWritten]:
             created=datetime.now(UTC),
         )
     return written
+
+
+def _unlabelled(run: _Run) -> list[str]:
+    return [
+        f"rows of {plan.name} point to {label}, which no table has as its label: their ids are kept as they are, "
+        "and mean another row where ids differ; give the table that label in the registry"
+        for plan in run.plans
+        for label in unlabelled_types(run.backend, run.catalog.keyed, plan)
+    ]
 
 
 def _check_key(run: _Run, plan: ExtractPlan) -> int:

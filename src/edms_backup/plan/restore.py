@@ -200,7 +200,9 @@ def plan_restore(
     drift = _Drift([], [])
     names = [name for name in selected if _present(name, target, rows, drift)]
     live = {name: target.tables[name] for name in names}
-    order = write_order(live, _live_references(live, keyed), lambda table, r: _can_wait(table, r, deferrable))
+    order = write_order(
+        live, _live_references(live, keyed), lambda table, r: _can_wait(keyed[table.name], r, deferrable)
+    )
     tables = {
         name: _plan_table(keyed, source, name, order, drift, rows=rows[name], row_checked=row_checked)
         for name in order.tables
@@ -220,7 +222,7 @@ def plan_restore(
         matching,
         referred,
         frozenset(needed),
-        _outside(tables, target),
+        _outside(tables, target, keyed),
         {name: table for name, table in target.tables.items() if name not in tables},
         targets,
         order,
@@ -229,10 +231,12 @@ def plan_restore(
     )
 
 
-def _outside(restored: Collection[str], target: Schema) -> dict[str, tuple[tuple[str, Reference], ...]]:
+def _outside(restored: Collection[str], target: Schema, keyed: Keyed) -> dict[str, tuple[tuple[str, Reference], ...]]:
     found: dict[str, list[tuple[str, Reference]]] = {}
     for name, table in target.tables.items():
-        for reference in table.references:
+        declared = keyed[name].references if name in keyed else ()
+        references = {(r.columns, r.table): r for r in hard_references((*declared, *table.references))}
+        for reference in references.values():
             if name not in restored and reference.table in restored:
                 found.setdefault(reference.table, []).append((name, reference))
     return {name: tuple(references) for name, references in found.items()}
@@ -259,15 +263,16 @@ def _live_references(live: Mapping[str, Table], keyed: Keyed) -> dict[str, tuple
     return found
 
 
-def _can_wait(table: Table, reference: Reference, deferrable: bool) -> bool:
+def _can_wait(table: KeyedTable, reference: Reference, deferrable: bool) -> bool:
     if deferrable and reference.deferrable:
         return True
     return _nullable_columns(table, reference) != ()
 
 
-def _nullable_columns(table: Table, reference: Reference) -> tuple[str, ...]:
-    """Columns that switch the reference off while they are empty."""
-    return tuple(c for c in reference.columns if table.column(c).nullable and c not in table.primary_key)
+def _nullable_columns(table: KeyedTable, reference: Reference) -> tuple[str, ...]:
+    """Columns that switch the reference off while they are empty, and by which no row is found again."""
+    identity = table.table.primary_key or table.key
+    return tuple(c for c in reference.columns if table.table.column(c).nullable and c not in identity)
 
 
 def _plan_table(
@@ -300,7 +305,7 @@ def _plan_table(
         tuple(columns),
         early=_early(table, exported),
         surrogate=_surrogate(table),
-        deferred=_deferred(table.table, order, row_checked=row_checked) & written,
+        deferred=_deferred(table, order, row_checked=row_checked) & written,
         foreign=frozenset(c for r in table.table.references for c in r.columns),
         rows=rows,
     )
@@ -344,7 +349,7 @@ def _surrogate(table: KeyedTable) -> str | None:
     return surrogate[0] if len(surrogate) == 1 and len(table.table.primary_key) == 1 else None
 
 
-def _deferred(table: Table, order: Order, *, row_checked: bool) -> frozenset[str]:
+def _deferred(table: KeyedTable, order: Order, *, row_checked: bool) -> frozenset[str]:
     columns: set[str] = set()
     for reference in order.deferred.get(table.name, ()):
         if reference.table == table.name and not row_checked:

@@ -56,7 +56,9 @@ def _check_names(table: KeyedTable, keyed: Keyed) -> None:
     """A schema whose parts contradict each other must not reach the planner."""
     known = set(table.table.column_names)
     used = {*table.key, *table.table.primary_key, *(c for r in table.references for c in r.columns)}
-    if not used <= known or not all(_fits(reference, keyed) for reference in table.references):
+    repeated = len(known) < len(table.table.columns) or len(set(table.key)) < len(table.key)
+    computed = any(table.table.column(name).generated for name in table.key if name in known)
+    if repeated or computed or not used <= known or not all(_fits(reference, keyed) for reference in table.references):
         raise ArchiveError(f"schema.json of the archive contradicts itself at table {table.name}")
 
 

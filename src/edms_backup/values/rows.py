@@ -75,8 +75,13 @@ class RowWriter:
 
 
 def key_text(key_value: Sequence[Any]) -> bytes:
-    """The canonical text of a key value: two are equal exactly where their texts are."""
-    return orjson.dumps(key_value)
+    """The canonical text of a key value: two are equal exactly where their texts are. Raises ArchiveError."""
+    try:
+        return orjson.dumps(key_value)
+    except TypeError as error:
+        raise ArchiveError(
+            f"a key value of the archive is none: {error}", hint="the archive was changed after it was written"
+        ) from error
 
 
 def key_digest(text: bytes) -> str:
