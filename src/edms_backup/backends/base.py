@@ -253,6 +253,11 @@ class Backend:
         """The last number that the database handed out for a column; 0 where it is not known."""
         return 0
 
+    def highest_number(self, column: Column) -> int:
+        """The largest number that a column can hold."""
+        found = next((limit for word, limit in _LARGEST if word in column.native), 2**31 - 1)
+        return 2 * found + 1 if "unsigned" in column.native else found
+
     def advance_number(self, table: Table, column: str) -> None:
         """See that the application's next insert gets a number above all that are there."""
 
@@ -284,6 +289,9 @@ _NOT_OF_THE_DATA = re.compile(
 )
 """Messages of a server that could not write now, whatever the data."""
 
+_LARGEST = (("smallint", 2**15 - 1), ("tinyint", 2**7 - 1), ("mediumint", 2**23 - 1), ("bigint", 2**63 - 1))
+"""The largest signed number of each type of integer; all others have 32 bits."""
+
 _HINTS = (
     (("locked", "lock wait", "lock timeout", "deadlock"), "another session holds it; try again when that is done"),
     (("password", "access denied"), "check the user and the password of --db"),
@@ -298,7 +306,8 @@ _HINTS = (
 def driver_message(error: DBAPIError) -> str:
     """The driver's own words on one line."""
     words = error.orig.args[-1] if error.orig is not None and error.orig.args else str(error.orig)
-    return " ".join(str(words).split())
+    # PostgreSQL adds where in our own COPY it stumbled.
+    return " ".join(str(words).partition("CONTEXT:")[0].split())
 
 
 def parse_url(text: str) -> sa.URL:

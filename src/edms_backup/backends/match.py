@@ -216,6 +216,10 @@ def _assign_ids(workspace: Workspace, table: RestoreTable, name: str) -> None:
         backend.connection.execute(sa.select(sa.func.max(target.c[name]))).scalar() or 0,
         backend.connection.execute(sa.select(sa.func.max(ids.c[slot]))).scalar() or 0,
     ]
+    count = backend.connection.execute(sa.select(sa.func.count()).where(waiting)).scalar() or 0
+    if max(highest) + count > backend.highest_number(column):
+        # They stay without an id, and are refused as such.
+        return
     number = sa.func.row_number().over(order_by=ids.c[ROW])
     numbered = sa.select(ids.c[ROW], number.label("number")).where(waiting).subquery("numbered")
     backend.connection.execute(

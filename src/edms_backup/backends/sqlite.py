@@ -129,6 +129,9 @@ class SQLite(Backend):
 
     # --- numbers ------------------------------------------------------------------------------------------------
 
+    def highest_number(self, column: Column) -> int:
+        return 2**63 - 1
+
     def last_number(self, table: Table, column: str) -> int:
         has_sequence = sa.text("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'")
         if self.connection.execute(has_sequence).scalar() is None:
