@@ -121,8 +121,8 @@ class Checks:
         query = sa.select(stage.c[KEY], *key).select_from(clause).where(ids.c[MATCHED] == BY_UNIQUE).limit(SHOWN)
         policy = self._table.policy.on_conflict.value
         return [
-            f"{shown_row(self._table.name, json.loads(ours))} is taken for {shown_row(self._table.name, theirs)} "
-            f"of the target, which holds another unique value of it (on_conflict: {policy})"
+            f"{shown_row(self._table.name, theirs)} of the target stands for "
+            f"{shown_row(self._table.name, json.loads(ours))}, whose other unique value it has (on_conflict: {policy})"
             for ours, *theirs in self._backend.connection.execute(query)
         ]
 

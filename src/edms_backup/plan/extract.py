@@ -81,6 +81,8 @@ def select_tables(
 ) -> tuple[str, ...]:
     """Names of the tables that globs and tiers ask for. Raises UsageError for a glob that fits no table."""
     include, exclude, wanted = tuple(include), tuple(exclude), frozenset(tiers)
+    for tier in sorted(wanted - {1, 2, 3, 4}):
+        raise UsageError(f"{tier} is not a tier", hint="give 1 critical, 2 important, 3 standard or 4 system")
     for pattern in (*include, *exclude):
         if not any(fnmatchcase(name, pattern) for name in keyed):
             raise UsageError(f"no table is called {pattern!r}", hint="`inventory` lists the tables")
