@@ -31,7 +31,7 @@ class Writer:
         """Insert new rows; deferred references stay empty."""
         if not books.inserted:
             return
-        columns = [self._table.table.column(name) for name in self._written()]
+        columns = [self._table.table.column(name) for name in self._table.final_columns]
         values = [sa.null() if column.name in self._table.deferred else self._value(column.name) for column in columns]
         final = self._final
         query = sa.select(*values).where(final.c[ACTION] == Action.INSERT).order_by(final.c[ROW])
@@ -145,9 +145,6 @@ class Writer:
 
     def _same(self) -> sa.ColumnElement[bool]:
         return same_row(self._table, lambda name: self._target.c[name], self._value)
-
-    def _written(self) -> list[str]:
-        return list(dict.fromkeys([*(c.name for c in self._table.columns), *self._table.identity]))
 
     def _value(self, name: str) -> sa.ColumnClause[Any]:
         return self._workspace.final_column(self._table, name)

@@ -293,7 +293,7 @@ class Checks:
 
     def _violated(self, name: str, condition: str) -> None:
         """Rows that a CHECK constraint of the target refuses; the condition is the server's own text of it."""
-        known = self._value_names()
+        known = self._table.final_columns
         unknown = [column.name for column in self._table.table.columns if column.name not in known]
         if any(re.search(rf"\b{re.escape(name)}\b", condition) for name in unknown):
             # It is about a column that the archive does not have; the server will say.
@@ -312,9 +312,6 @@ class Checks:
             rows,
             lambda found: self._problem("check-violated", found[1], f"violates the check {name}: {condition}"),
         )
-
-    def _value_names(self) -> list[str]:
-        return list(dict.fromkeys([*(c.name for c in self._table.columns), *self._table.identity]))
 
     # --- shared -------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from edms_backup.backends.base import Backend
 from edms_backup.backends.joins import KeyJoins
-from edms_backup.model import Keyed, Kind, ReferenceKind
+from edms_backup.model import Kind, ReferenceKind
 from edms_backup.plan.extract import PolymorphicTarget
 from edms_backup.plan.restore import ReferredTable, RestoreColumn, RestorePlan, RestoreTable
 
@@ -72,10 +72,10 @@ def is_polymorphic(column: RestoreColumn) -> bool:
 class Workspace:
     """All staging tables of one restore."""
 
-    def __init__(self, backend: Backend, plan: RestorePlan, keyed: Keyed) -> None:
+    def __init__(self, backend: Backend, plan: RestorePlan) -> None:
         self.backend = backend
         self.plan = plan
-        self.keyed = keyed
+        self.keyed = plan.keyed
         self.stage: dict[str, sa.TableClause] = {}
         self.ids: dict[str, sa.TableClause] = {}
         self.final: dict[str, sa.TableClause] = {}
@@ -113,8 +113,7 @@ class Workspace:
         self.stage[table.name] = self._create(f"stage_{number}", staged, target, index)
         final: list[sa.ColumnElement[Any]] = [self._number(ROW), _text(ACTION, 8)]
         final += [self._number(name) for name in (MATCHED, RESOLVED, HANGING, UNRESOLVED)]
-        values = dict.fromkeys([*(c.name for c in table.columns), *table.identity])
-        final += [target.c[name].label(f"f{i}") for i, name in enumerate(values)]
+        final += [target.c[name].label(f"f{i}") for i, name in enumerate(table.final_columns)]
         self.final[table.name] = self._create(f"final_{number}", final, target, [ROW])
 
     def _create_ids(self, number: int, table: ReferredTable, *, looked_up: bool) -> None:
@@ -167,8 +166,7 @@ class Workspace:
 
     def final_column(self, table: RestoreTable, name: str) -> sa.ColumnClause[Any]:
         """The value that column `name` of the target will have."""
-        values = list(dict.fromkeys([*(c.name for c in table.columns), *table.identity]))
-        return self.final[table.name].c[f"f{values.index(name)}"]
+        return self.final[table.name].c[f"f{table.final_columns.index(name)}"]
 
     def targets_of(self, table: RestoreTable, column: RestoreColumn) -> list[PolymorphicTarget]:
         """The tables that a polymorphic reference of the archive does point into."""

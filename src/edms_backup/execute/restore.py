@@ -27,7 +27,7 @@ from edms_backup.execute.catalog import expect_same_schema
 from edms_backup.model import Schema
 from edms_backup.options import Mode, OnUnresolved, RestoreOptions, Source
 from edms_backup.plan.extract import select_tables
-from edms_backup.plan.restore import RestorePlan, merge_keyed, plan_restore
+from edms_backup.plan.restore import RestorePlan, plan_restore
 from edms_backup.plan.source import LineFormat, SourceSchema, read_schema
 from edms_backup.progress import Progress
 from edms_backup.report import Books, Problem, RestoreReport
@@ -94,9 +94,8 @@ def restore(source: Source, archive: Path, options: RestoreOptions, progress: Pr
             plan = _without_unsafe(plan, backend)
             if plan.problems:
                 return _drifted(plan, reader, time.monotonic() - started)
-            keyed = merge_keyed(schema, target, registry)
             with backend.failures("cannot prepare a restore into"):
-                workspace = Workspace(backend, plan, keyed)
+                workspace = Workspace(backend, plan)
             books = {name: Books() for name in plan.tables}
             run = _Run(reader, schema, target, backend, workspace, plan, progress, books)
             run.warnings.extend(plan.warnings)

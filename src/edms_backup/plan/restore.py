@@ -92,6 +92,11 @@ class RestoreTable(ReferredTable):
         return self.keyed.policy
 
     @property
+    def final_columns(self) -> tuple[str, ...]:
+        """Columns of the target whose values the restore decides: those of the archive, and what identifies a row."""
+        return tuple(dict.fromkeys([*(column.name for column in self.columns), *self.identity]))
+
+    @property
     def identity(self) -> tuple[str, ...]:
         """Columns that find one row of the target: its primary key, else its natural key."""
         return self.table.primary_key or self.keyed.key
@@ -106,6 +111,8 @@ class RestorePlan:
     """All of a restore."""
 
     options: RestoreOptions
+    keyed: Keyed
+    """The archive's keys over the target's tables."""
     tables: Mapping[str, RestoreTable]
     """In the order in which rows are inserted."""
     matching: tuple[str, ...]
@@ -218,6 +225,7 @@ def plan_restore(
     matching = identity_order([*tables, *referred], needs)
     return RestorePlan(
         options,
+        keyed,
         tables,
         matching,
         referred,
