@@ -7,13 +7,17 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 EDITABLE := $(INSTALL) --no-deps --no-build-isolation --editable .
 CODE := src tests $(wildcard benchmarks)
 
-.PHONY: demo test lint format lock clean
+.PHONY: demo test bench lint format lock clean
 
 demo: .venv/run
 	$(BIN)/edms-backup demo
 
 test: lint
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal --cov --cov-report term $(PYTEST_ARGS)
+
+# BENCH_ARGS='--rows 200000 --runs 5'; servers by EDMS_TEST_POSTGRESQL_URL and EDMS_TEST_MARIADB_URL.
+bench: .venv/dev
+	$(BIN)/python -m benchmarks.run $(BENCH_ARGS)
 
 lint: .venv/dev
 	$(BIN)/ruff check $(CODE)
