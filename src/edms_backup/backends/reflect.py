@@ -82,8 +82,8 @@ def _columns(
                 kind=kind,
                 fraction=backend.fraction(column, kind),
                 native=type_name,
-                # SQLite alone lets a primary key be empty, and calls that a mistake of its own.
-                nullable=bool(column["nullable"]) and name not in primary_key,
+                # SQLite alone lets a primary key be empty; of one with several columns that is a row like any other.
+                nullable=bool(column["nullable"]) and primary_key != (name,),
                 has_default=column.get("default") is not None or bool(identity),
                 generated=column.get("computed") is not None,
                 identity_always=bool(identity.get("always")),

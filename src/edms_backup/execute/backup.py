@@ -58,7 +58,10 @@ def _unsafe(backend: Backend, names: tuple[str, ...]) -> list[str]:
     with backend.failures("cannot read the schema of"):
         for name, reason in backend.inherited_tables().items():
             if name in names:
-                raise RegistryError(f"table {name} cannot be archived: {reason}", hint="exclude one of the two tables")
+                raise RegistryError(
+                    f"table {name} cannot be archived: {reason}",
+                    hint=f"exclude {name} with --exclude or in the registry",
+                )
         unsafe = {name: reason for name, reason in backend.unsafe_tables().items() if name in names}
     return [f"table {name} is in no snapshot: {reason}" for name, reason in unsafe.items()]
 

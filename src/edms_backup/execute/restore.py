@@ -136,7 +136,8 @@ def _without_unsafe(plan: RestorePlan, backend: Backend) -> RestorePlan:
 def _drifted(plan: RestorePlan, reader: ArchiveReader, seconds: float) -> RestoreReport:
     """The target's schema cannot take the archive: refused before a row is looked at."""
     names = dict.fromkeys([*plan.tables, *(p.table for p in plan.problems if p.table is not None)])
-    rows = {name: reader.manifest.by_name[name].rows for name in names}
+    held = reader.manifest.by_name
+    rows = {name: held[name].rows for name in names if name in held}
     books = {name: Books(read=count, failed=count) for name, count in rows.items()}
     options, count = plan.options, len(plan.problems)
     return RestoreReport(

@@ -221,6 +221,8 @@ def plan_restore(
         # A table that the archive holds without rows has none that a reference of the archive could name.
         needed |= {target.table for target in targets if rows.get(target.table, 1)}
     referred = {name: _referred(keyed, source, name) for name in sorted(needed - set(tables)) if name in keyed}
+    for name in referred:
+        _check_referred(source, name, references, target.tables[name], drift)
     needs = {name: _identity_needs(table, targets) for name, table in tables.items()}
     matching = identity_order([*tables, *referred], needs)
     return RestorePlan(
@@ -317,6 +319,15 @@ def _plan_table(
         foreign=frozenset(c for r in table.table.references for c in r.columns),
         rows=rows,
     )
+
+
+def _check_referred(source: SourceSchema, name: str, references: list[Reference], live: Table, drift: _Drift) -> None:
+    """A table that is only looked up must have the columns of its key, and those that references hold."""
+    held = {column for r in references if r.table == name for column in r.referred_columns}
+    for column in dict.fromkeys([*source.keyed[name].key, *sorted(held)]):
+        if column not in live.by_name:
+            message = f"column {name}.{column} is not in the target, but references of the archive are found by it"
+            drift.refuse("missing-column", name, column, message)
 
 
 def _referred(keyed: Keyed, source: SourceSchema, name: str) -> ReferredTable:
