@@ -226,9 +226,9 @@ def test_what_never_was_an_archive(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name, message in {
         "folder": "is not a backup, or an incomplete one",
-        "text.tar": "tar file is damaged",
-        "empty.tar": "cut short",
-        "nothing.tar": "is not a backup, or an incomplete one",
+        "text.tar": "no archive of edms-backup",
+        "empty.tar": "no archive of edms-backup",
+        "nothing.tar": "no archive of edms-backup",
         "pipe": "neither a folder nor a file",
     }.items():
         with pytest.raises(ArchiveError, match=message):

@@ -346,7 +346,7 @@ def _bad_headers() -> Iterator[tuple[bytes, str]]:
     old = bytearray(plain)
     old[257:265] = bytes(8)
     old[148:156] = b"%06o\0 " % (sum(old) - sum(old[148:156]) + 256)
-    yield bytes(old), "unknown kind"
+    yield bytes(old), "no archive of edms-backup"
     folder = tarfile.TarInfo("a/x")
     folder.type, folder.size = tarfile.DIRTYPE, 3
     yield folder.tobuf(tarfile.USTAR_FORMAT) + bytes(512), "has content"

@@ -88,7 +88,7 @@ class FakeApi:
     def inventory(self, source: Any, progress: Progress) -> Any:
         return self._answer(progress, self.inventory_found, source)
 
-    def verify(self, archive: Any, progress: Progress) -> Any:
+    def verify(self, archive: Any, progress: Progress, source: Any = None) -> Any:
         return self._answer(progress, self.verified, archive)
 
     def fingerprint(self, source: Any, progress: Progress) -> Any:
@@ -111,9 +111,9 @@ def inventory_table(
 
 
 def problems(number: int) -> tuple[Problem, ...]:
-    message = "author_id leads to a user that is neither in the archive nor in the target"
+    message = 'documents ["SOP-{}"]: author_id leads to a user that is neither in the archive nor in the target'
     return tuple(
-        Problem("unresolved-reference", message, "documents", [f"SOP-{n}", None], "author_id", ["ghost"])
+        Problem("unresolved-reference", message.format(n), "documents", [f"SOP-{n}", None], "author_id", ["ghost"])
         for n in range(number)
     )
 

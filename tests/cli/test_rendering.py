@@ -118,11 +118,11 @@ def test_a_refusal(fake: Any, run: Any, flags: tuple[str, ...]) -> None:
     result = run("restore", "a.tar", *flags)
     assert result.exit_code == 4
     text = result.stderr if flags else result.stdout
-    assert text.count("leads to a user") == 20
-    assert "  documents: unresolved-reference\n    SOP-0, NULL · author_id = ghost: author_id leads to" in text
+    assert text.count("SOP-") == 20
+    assert '  documents: unresolved-reference\n    documents ["SOP-0"]: author_id leads to a user' in text
     assert "… and 1,010 more (all that were recorded with --json)" in text
     assert text.endswith("refused: nothing was written. 1,030 problems stand in the way, see above.\n")
-    assert run("restore", "a.tar", "-v").stdout.count("leads to a user") == 25
+    assert run("restore", "a.tar", "-v").stdout.count("SOP-") == 25
 
 
 def test_a_refusal_as_json(fake: Any, run: Any) -> None:
@@ -180,13 +180,13 @@ def test_what_an_archive_holds_cannot_steer_the_terminal(fake: Any, run: Any, te
     assert "[red]" in result.stdout
 
 
-def test_a_long_value_is_shortened(fake: Any, run: Any) -> None:
+def test_equal_problems_are_counted(fake: Any, run: Any) -> None:
     fake.verified = VerifyReport(
         "x", 1, 1, (Problem("bad", "no", "t", ["k"], "c", "v" * 1000), *[Problem("a", "b")] * 2)
     )
     result = run("verify", "x")
     assert result.exit_code == 3
-    assert f"k · c = {'v' * 59}…: no" in result.stdout
+    assert "  t: bad\n    no\n" in result.stdout
     assert "  a\n    b (×2)\n" in result.stdout
     assert result.stdout.endswith("damaged: x, 1 row in 1 part read; do not rely on this archive\n")
 

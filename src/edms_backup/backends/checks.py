@@ -271,17 +271,18 @@ class Checks:
         if set(unique.columns) == {self._table.surrogate}:
             return
         final = self._final
-        columns = [self._as_compared(unique, name, self._final_value(name)) for name in unique.columns]
-        written = final.c[ACTION].in_(WRITTEN)
-        wanted = sa.select(*(c.label(f"u{i}") for i, c in enumerate(columns))).where(written).group_by(*columns)
+        columns = [self._final_value(name) for name in unique.columns]
+        compared = [self._as_compared(unique, name, self._final_value(name)) for name in unique.columns]
         filled = [] if unique.nulls_equal else [column.is_not(None) for column in columns]
-        shared = wanted.where(*filled).having(sa.func.count() > 1).subquery("shared")
-        same = self._equal(unique, self._final_value, lambda name: shared.c[f"u{unique.columns.index(name)}"])
-        values = [self._backend.text(column) for column in columns]
+        holders = sa.func.count().over(partition_by=compared).label("holders")
+        values = [self._backend.text(column).label(f"u{i}") for i, column in enumerate(columns)]
+        wanted = (
+            sa.select(final.c[ROW], holders, *values).where(final.c[ACTION].in_(WRITTEN), *filled).subquery("wanted")
+        )
         rows = (
-            sa.select(final.c[ROW], self._stage.c[KEY], *values)
-            .select_from(final.join(shared, same).join(self._stage, self._stage.c[ROW] == final.c[ROW]))
-            .where(written)
+            sa.select(wanted.c[ROW], self._stage.c[KEY], *(wanted.c[value.name] for value in values))
+            .select_from(wanted.join(self._stage, self._stage.c[ROW] == wanted.c[ROW]))
+            .where(wanted.c.holders > 1)
         )
         self._fail(rows, lambda row: self._shared_problem(unique, row))
 
