@@ -51,9 +51,15 @@ def original(edms_folder: Path, tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("registry", ["edms", None])
-@pytest.mark.parametrize("ids", list(Ids))
-@pytest.mark.parametrize("emptied", [renumber, Path.exists], ids=["renumbered", "same"])
+@pytest.mark.parametrize(
+    "registry, ids, emptied",
+    [
+        pytest.param("edms", Ids.PRESERVE, renumber, id="renumbered"),
+        pytest.param("edms", Ids.ASSIGN, renumber, id="renumbered-assign"),
+        pytest.param(None, Ids.PRESERVE, renumber, id="renumbered-inferred"),
+        pytest.param("edms", Ids.PRESERVE, Path.exists, id="same"),
+    ],
+)
 def test_restore_into_a_renumbered_copy(
     original: Path, tmp_path: Path, registry: str | None, ids: Ids, emptied: Callable[[Path], object]
 ) -> None:
