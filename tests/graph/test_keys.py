@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from edms_backup.errors import RegistryError
-from edms_backup.graph.keys import expand_key, identity_references
+from edms_backup.graph.keys import expand_key
 from edms_backup.model import Column, KeyedTable, KeySource, Kind, Reference, ReferenceKind, Table
 
 
@@ -74,11 +74,3 @@ def test_keys_that_cannot_be_expanded(name: str, message: str) -> None:
     with pytest.raises(RegistryError, match=message) as caught:
         expand_key(TABLES, name)
     assert caught.value.hint
-
-
-@pytest.mark.parametrize(
-    "columns, found",
-    [("", ()), ("n", ()), ("q", (PAIR,)), ("p", (P,)), ("p q n", (P, PAIR))],
-)
-def test_references_that_an_identity_needs(columns: str, found: tuple[Reference, ...]) -> None:
-    assert identity_references(TABLES["tenants"], frozenset(columns.split())) == found

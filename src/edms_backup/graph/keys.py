@@ -55,9 +55,3 @@ def _through(keyed: Keyed, table: KeyedTable, reference: Reference, trail: tuple
         )
     inner = _expand(keyed, reference.table, trail)
     return [Leaf((reference, *leaf.path), leaf.table, leaf.column) for leaf in inner]
-
-
-def identity_references(table: KeyedTable, columns: frozenset[str]) -> tuple[Reference, ...]:
-    """References that carry one of `columns`: they must be resolved before the row can be matched."""
-    found = [table.resolving[name] for name in table.table.column_names if name in columns & set(table.resolving)]
-    return tuple(dict.fromkeys(found))
