@@ -21,6 +21,7 @@ from edms_backup.backends.workspace import (
     ROW,
     UNRESOLVED,
     Workspace,
+    differs,
     exported_name,
     same_row,
 )
@@ -71,14 +72,14 @@ def decide_rows(workspace: Workspace, table: RestoreTable) -> None:
         elif plan.options.on_unresolved is OnUnresolved.NULL:
             values[column.name] = sa.case((stranger, sa.null()), else_=values[column.name])
         missing += wrong
-    differs: Expression = sa.false()
+    changed: Expression = sa.false()
     if not table.keyed.whole_row:
         clause = clause.outerjoin(target, sa.and_(matched, found))
-        differs = _differs(workspace, table, values, target)
+        changed = differs(backend, table, values.__getitem__, lambda name: target.c[name])
     resolved = [sa.and_(references.is_named(c), sa.not_(references.is_missing(c))) for c in referring]
     unresolved = _count(missing)
     stops = unresolved if plan.options.on_unresolved is not OnUnresolved.NULL else _count(in_key)
-    action = _action(table, plan.options, ids, stops, differs)
+    action = _action(table, plan.options, ids, stops, changed)
     query = sa.select(
         stage.c[ROW],
         action,
@@ -112,20 +113,6 @@ def _values(
     return values
 
 
-def _differs(
-    workspace: Workspace, table: RestoreTable, values: dict[str, Expression], target: sa.FromClause
-) -> Expression:
-    """Whether the target's row would change. Identity columns never do."""
-    differences = []
-    for column in table.columns:
-        if column.name in table.identity:
-            continue
-        theirs = workspace.backend.comparable(column.column, target.c[column.name])
-        ours = workspace.backend.comparable(column.column, values[column.name])
-        differences.append(theirs.is_distinct_from(ours))
-    return sa.or_(*differences) if differences else sa.false()
-
-
 def _count(conditions: list[Expression]) -> Any:
     """How many conditions hold."""
     total: Any = sa.literal_column("0")
@@ -135,20 +122,20 @@ def _count(conditions: list[Expression]) -> Any:
 
 
 def _action(
-    table: RestoreTable, options: RestoreOptions, ids: sa.FromClause, unresolved: Any, differs: Expression
+    table: RestoreTable, options: RestoreOptions, ids: sa.FromClause, unresolved: Any, changed: Expression
 ) -> Expression:
     matched = ids.c[MATCHED] != NOT_MATCHED
     stays = _staying(table, options.mode)
     cases: list[tuple[Expression, str]] = []
     if stays is not None and not table.keyed.whole_row:
         # What is not written need not resolve.
-        cases += [(sa.and_(matched, sa.not_(differs)), Action.SAME), (matched, stays)]
+        cases += [(sa.and_(matched, sa.not_(changed)), Action.SAME), (matched, stays)]
     cases.append((unresolved > 0, Action.SKIP if options.on_unresolved is OnUnresolved.SKIP else Action.FAIL))
     cases.append((sa.not_(matched), Action.INSERT))
     if table.keyed.whole_row:
         # All values are the key: what matches is the same.
         return _cases(cases, Action.SAME)
-    cases.append((sa.not_(differs), Action.SAME))
+    cases.append((sa.not_(changed), Action.SAME))
     if table.policy.on_conflict is OnConflict.KEEP:
         cases.append((ids.c[MATCHED] == BY_UNIQUE, Action.KEEP))
     return _cases(cases, Action.FAIL if table.policy.on_match is OnMatch.FAIL else Action.UPDATE)

@@ -36,14 +36,8 @@ class Deletions:
         ids = self._workspace.ids.get(self._table.name)
         if ids is None:
             return sa.true()
-        same = []
-        for name in self._table.identity:
-            ours, theirs = ids.c[exported_name(self._table, name)], target.c[name]
-            same.append(sa.not_(ours.is_distinct_from(theirs)) if self._is_nullable(name) else ours == theirs)
-        return sa.not_(sa.exists().where(*same))
-
-    def _is_nullable(self, name: str) -> bool:
-        return self._table.table.column(name).nullable
+        same = same_row(self._table, lambda name: ids.c[exported_name(self._table, name)], lambda name: target.c[name])
+        return sa.not_(sa.exists().where(same))
 
     def count(self) -> int:
         """How many there are."""

@@ -196,6 +196,21 @@ def same_row(
     return sa.and_(*conditions)
 
 
+def differs(
+    backend: Backend,
+    table: RestoreTable,
+    ours: Callable[[str], sa.ColumnElement[Any]],
+    theirs: Callable[[str], sa.ColumnElement[Any]],
+) -> sa.ColumnElement[bool]:
+    """Whether one row, given twice by the values of its columns, has any other value. Identity columns do not count."""
+    columns = [column.column for column in table.columns if column.name not in table.identity]
+    different = [
+        backend.comparable(column, theirs(column.name)).is_distinct_from(backend.comparable(column, ours(column.name)))
+        for column in columns
+    ]
+    return sa.or_(*different) if different else sa.false()
+
+
 def exported_name(table: ReferredTable, name: str) -> str:
     """The name in *ids* of a column that references hold."""
     return f"x{table.exported.index(name)}"
