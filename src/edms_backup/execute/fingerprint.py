@@ -8,7 +8,7 @@ cancel out rows that occur twice.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -19,10 +19,11 @@ from edms_backup.backends.extract import extract_lines
 from edms_backup.config.registry import Registry
 from edms_backup.config.registry_file import read_registry
 from edms_backup.execute.catalog import load_catalog
+from edms_backup.execute.rows import CanonicalRows
 from edms_backup.model import Keyed
 from edms_backup.options import Source
 from edms_backup.plan.extract import plan_extract
-from edms_backup.plan.source import LineFormat, read_schema
+from edms_backup.plan.source import read_schema
 from edms_backup.progress import Progress
 from edms_backup.report import FingerprintReport
 
@@ -33,24 +34,17 @@ class TableHash:
     """The growing hash of one table."""
 
     def __init__(self, keyed: Keyed, name: str) -> None:
-        self._format = LineFormat(keyed, name)
-        surrogate = set(keyed[name].surrogate_key)
-        self._members = [
-            (position, column) for position, column in enumerate(self._format.columns) if column not in surrogate
-        ]
+        self._reader = CanonicalRows(keyed, name)
         self._sum = 0
         self._rows = 0
 
-    def add(self, lines: Iterable[bytes]) -> int:
+    def add(self, lines: Sequence[bytes]) -> int:
         """Add rows; returns how many."""
-        before = self._rows
         for line in lines:
-            self._rows += 1
-            values = self._format.values(line, self._rows)
-            canonical = orjson.dumps({c: values[p] for p, c in self._members}, option=orjson.OPT_SORT_KEYS)
-            digest = hashlib.blake2b(canonical, digest_size=_BITS // 8).digest()
+            digest = hashlib.blake2b(self._reader.read(line).content, digest_size=_BITS // 8).digest()
             self._sum = (self._sum + int.from_bytes(digest)) % (1 << _BITS)
-        return self._rows - before
+        self._rows += len(lines)
+        return len(lines)
 
     def hexdigest(self) -> str:
         """The hash so far, over rows and their number."""
