@@ -114,11 +114,21 @@ class Table:
     """One live table."""
 
     name: str
+    """Unique in the database; `schema.table` outside of the default schema (`qualified_name`)."""
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()
     uniques: tuple[UniqueKey, ...] = ()
     checks: tuple[Check, ...] = ()
+    schema: str | None = None
+    """None: the default schema, whatever it is called in this database."""
+    local_name: str | None = None
+    """The name inside `schema`; None where that is `name`."""
+
+    @property
+    def name_in_schema(self) -> str:
+        """The name that the database knows it by, to be used together with its schema."""
+        return self.local_name or self.name
 
     @cached_property
     def by_name(self) -> Mapping[str, Column]:
@@ -143,6 +153,13 @@ class Schema:
     """`postgresql`, `mariadb`, `sqlite`, or SQLAlchemy's name of another dialect."""
     version: str
     tables: Mapping[str, Table] = field(default_factory=dict)
+
+
+def qualified_name(schema: str, table: str) -> str:
+    """The name of a table outside of the default schema: `sales.orders`; `"a.b".c` where a part has a dot itself."""
+    return ".".join(
+        '"{}"'.format(part.replace('"', '""')) if set(part) & {".", '"'} else part for part in (schema, table)
+    )
 
 
 class KeySource(StrEnum):

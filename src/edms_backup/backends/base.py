@@ -17,12 +17,13 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import TableKey
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.sql.selectable import NamedFromClause
 
 from edms_backup.backends.reflect import reflect
 from edms_backup.errors import BackupError, EnvironmentFailed, RestoreRefused, UsageError
-from edms_backup.model import Check, Column, Kind, Schema, Table, UniqueKey
+from edms_backup.model import Check, Column, Kind, Schema, Table, UniqueKey, qualified_name
 from edms_backup.values import forms
 
 Convert = Callable[[Any], Any]
@@ -157,13 +158,26 @@ class Backend:
 
     @cached_property
     def schema_name(self) -> str | None:
-        """The schema that qualifies every name."""
+        """The default schema: its tables go by their plain names."""
         return self.connection.dialect.default_schema_name
+
+    @cached_property
+    def other_schemas(self) -> tuple[str, ...]:
+        """Further schemas of the database, whose tables go by `schema.table`."""
+        return ()
+
+    def table_name(self, schema: str | None, table: str) -> str:
+        """The name that a table of a schema goes by."""
+        return qualified_name(schema, table) if schema in self.other_schemas else table
 
     def reflect(self) -> Schema:
         """Read the live schema."""
         with self.failures("cannot read the schema of"):
             return reflect(self)
+
+    def foreign_keys(self, inspector: sa.Inspector, schema: str | None) -> Mapping[TableKey, Any]:
+        """The foreign keys of a schema, by table, each with the schema that it refers to."""
+        return inspector.get_multi_foreign_keys(schema=schema)
 
     def native_types(self) -> Mapping[tuple[str, str], str]:
         """The product's own name of the type by (table, column), where SQLAlchemy's is not enough."""
@@ -203,7 +217,8 @@ class Backend:
 
     def table_clause(self, table: Table) -> sa.TableClause:
         """A table of the target, named with its schema."""
-        return sa.table(table.name, *(sa.column(c.name) for c in table.columns), schema=self.schema_name)
+        schema = table.schema or self.schema_name
+        return sa.table(table.name_in_schema, *(sa.column(c.name) for c in table.columns), schema=schema)
 
     def aliased(self, table: Table, alias: str) -> NamedFromClause:
         """A table of the target under an alias."""
@@ -296,6 +311,7 @@ _HINTS = (
     (("locked", "lock wait", "lock timeout", "deadlock"), "another session holds it; try again when that is done"),
     (("password", "access denied"), "check the user and the password of --db"),
     (("role ",), "check the user of --db"),
+    (("permission denied", "command denied"), "grant the user of --db what it needs, or exclude it in the registry"),
     (("does not exist", "unknown database"), "check the name at the end of --db, or create the database first"),
     (("resolve host", "translate host", "name or service"), "check the host in --db"),
     (("refused", "can't connect", "timeout", "timed out"), "check that the server runs, and host and port of --db"),

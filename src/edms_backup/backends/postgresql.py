@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine.interfaces import TableKey
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -114,8 +116,13 @@ class PostgreSQL(Backend):
         for statement in _SESSION:
             self.run(statement)
         # Every table is named with its schema; the path only finds operators of types that live there.
-        quoted = self.connection.dialect.identifier_preparer.quote(str(self.schema_name))
-        self.connection.execute(sa.select(sa.func.set_config("search_path", f"pg_catalog, {quoted}", False)))
+        self._search(str(self.schema_name), *self.other_schemas)
+
+    def _search(self, *schemas: str) -> None:
+        """Set the search path."""
+        quote = self.connection.dialect.identifier_preparer.quote_identifier
+        path = ", ".join(["pg_catalog", *map(quote, schemas)])
+        self.connection.execute(sa.select(sa.func.set_config("search_path", path, False)))
 
     # --- transactions -------------------------------------------------------------------------------------------
 
@@ -141,22 +148,44 @@ class PostgreSQL(Backend):
 
     # --- schema -------------------------------------------------------------------------------------------------
 
+    @cached_property
+    def other_schemas(self) -> tuple[str, ...]:
+        query = sa.text(
+            "SELECT nspname FROM pg_catalog.pg_namespace n "
+            "WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', coalesce(:schema, '')) "
+            "AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid) ORDER BY nspname"
+        )
+        return tuple(self.connection.execute(query, {"schema": self.schema_name}).scalars())
+
+    def foreign_keys(self, inspector: sa.Inspector, schema: str | None) -> Mapping[TableKey, Any]:
+        # The catalogue names the schema of a table only where the search path does not find it.
+        self._search()
+        try:
+            return inspector.get_multi_foreign_keys(schema=schema)
+        finally:
+            self._search(str(self.schema_name), *self.other_schemas)
+
     def inherited_tables(self) -> Mapping[str, str]:
         query = sa.text(
-            "SELECT parent.relname, child.relname FROM pg_inherits i "
-            "JOIN pg_class parent ON parent.oid = i.inhparent JOIN pg_class child ON child.oid = i.inhrelid "
-            "JOIN pg_namespace n ON n.oid = parent.relnamespace "
-            "WHERE parent.relkind = 'r' AND n.nspname = :schema"
+            "SELECT n.nspname, parent.relname, child.relname FROM pg_catalog.pg_inherits i "
+            "JOIN pg_catalog.pg_class parent ON parent.oid = i.inhparent "
+            "JOIN pg_catalog.pg_class child ON child.oid = i.inhrelid "
+            "JOIN pg_catalog.pg_namespace n ON n.oid = parent.relnamespace WHERE parent.relkind = 'r'"
         )
-        found = self.connection.execute(query, {"schema": self.schema_name})
-        return {parent: f"table {child} inherits from it, and its rows are read twice" for parent, child in found}
+        return {
+            self.table_name(schema, parent): f"table {child} inherits from it, and its rows are read twice"
+            for schema, parent, child in self.connection.execute(query)
+            if schema in (self.schema_name, *self.other_schemas)
+        }
 
     def left_out_tables(self) -> frozenset[str]:
         query = sa.text(
-            "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-            "WHERE c.relispartition AND n.nspname = :schema"
+            "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c "
+            "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relispartition"
         )
-        return frozenset(self.connection.execute(query, {"schema": self.schema_name}).scalars())
+        known = (self.schema_name, *self.other_schemas)
+        found = self.connection.execute(query)
+        return frozenset(self.table_name(schema, name) for schema, name in found if schema in known)
 
     def is_auto_assigned(self, column: Mapping[str, Any], native: str, primary_key: tuple[str, ...]) -> bool:
         return bool(column.get("identity")) or str(column.get("default") or "").startswith("nextval(")
@@ -211,7 +240,8 @@ class PostgreSQL(Backend):
 
     def _sequence(self, table: Table, column: str) -> str | None:
         """The name of the sequence behind a column, ready to be cast to regclass."""
-        names = {"schema": self.schema_name, "table": table.name, "column": column}
+        schema = table.schema or self.schema_name
+        names = {"schema": schema, "table": table.name_in_schema, "column": column}
         return self.connection.execute(_SEQUENCE, names).scalar()
 
     def last_number(self, table: Table, column: str) -> int:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import TableKey
 from sqlalchemy.exc import SAWarning
 
+from edms_backup.errors import RegistryError
 from edms_backup.model import Check, Column, Reference, Schema, Table, UniqueKey
 
 if TYPE_CHECKING:
@@ -20,42 +22,69 @@ _JSON_CHECK = re.compile(r"""json_valid\(\s*[`"\[]?(?P<column>[^`"\])]+)[`"\]]?\
 
 
 def reflect(backend: Backend) -> Schema:
-    """All tables of the default schema."""
+    """All tables of the database. Raises RegistryError where two would go by one name."""
     inspector = sa.inspect(backend.connection)
+    native, hidden = backend.native_types(), backend.left_out_tables()
+    own_uniques, own_checks = backend.unique_keys(), backend.checks()
+    tables: dict[str, Table] = {}
+    for schema in (None, *backend.other_schemas):
+        found = _inspect(backend, inspector, schema or backend.schema_name)
+        for key in sorted(found.columns, key=lambda k: k[1]):
+            name = backend.table_name(schema, key[1])
+            if name in hidden:
+                continue
+            if name in tables:
+                raise RegistryError(
+                    f"two tables go by the name {name}: one of schema {schema}, and one whose own name has a dot",
+                    hint="rename one of them: an archive cannot tell them apart",
+                )
+            checks = _checks(found.checks.get(key, ())) if own_checks is None else own_checks.get(name, ())
+            uniques = _uniques(found.constraints.get(key, ()), found.indexes.get(key, ()))
+            if own_uniques is not None:
+                uniques = own_uniques.get(name, ())
+            foreign = found.foreign.get(key, ())
+            referring = frozenset(c for reference in foreign for c in reference["constrained_columns"])
+            primary_key = tuple(found.primary[key]["constrained_columns"]) if key in found.primary else ()
+            tables[name] = Table(
+                name=name,
+                columns=_columns(backend, found.columns[key], name, native, checks, primary_key, referring),
+                primary_key=primary_key,
+                references=_references(backend, foreign, found),
+                uniques=tuple(sorted(uniques, key=lambda u: (u.partial, u.columns, u.name))),
+                checks=checks,
+                schema=schema,
+                local_name=None if schema is None else key[1],
+            )
+    version = ".".join(str(part) for part in backend.connection.dialect.server_version_info or ())
+    return Schema(backend.product, version, tables)
+
+
+@dataclass(frozen=True)
+class _Inspected:
+    """What SQLAlchemy's inspector says of one schema, by table."""
+
+    schema: str | None
+    columns: Mapping[TableKey, Any]
+    primary: Mapping[TableKey, Any]
+    foreign: Mapping[TableKey, Any]
+    constraints: Mapping[TableKey, Any]
+    indexes: Mapping[TableKey, Any]
+    checks: Mapping[TableKey, Any]
+
+
+def _inspect(backend: Backend, inspector: sa.Inspector, schema: str | None) -> _Inspected:
     with warnings.catch_warnings():
         # Types and expression indexes that SQLAlchemy has no class for: `native_types` and `partial` cover them.
         warnings.simplefilter("ignore", SAWarning)
-        schema = backend.schema_name
-        columns = inspector.get_multi_columns(schema=schema)
-        primary = inspector.get_multi_pk_constraint(schema=schema)
-        foreign = inspector.get_multi_foreign_keys(schema=schema)
-        constraints = inspector.get_multi_unique_constraints(schema=schema)
-        indexes = inspector.get_multi_indexes(schema=schema)
-        checks = inspector.get_multi_check_constraints(schema=schema)
-    native = backend.native_types()
-    own_uniques, own_checks = backend.unique_keys(), backend.checks()
-    hidden = backend.left_out_tables()
-    tables: dict[str, Table] = {}
-    for key in sorted(columns, key=lambda k: k[1]):
-        name = key[1]
-        if name in hidden:
-            continue
-        found = _checks(checks.get(key, ())) if own_checks is None else own_checks.get(name, ())
-        uniques = _uniques(constraints.get(key, ()), indexes.get(key, ()))
-        if own_uniques is not None:
-            uniques = own_uniques.get(name, ())
-        referring = frozenset(c for reference in foreign.get(key, ()) for c in reference["constrained_columns"])
-        primary_key = tuple(primary[key]["constrained_columns"]) if key in primary else ()
-        tables[name] = Table(
-            name=name,
-            columns=_columns(backend, columns[key], name, native, found, primary_key, referring),
-            primary_key=primary_key,
-            references=_references(backend, foreign.get(key, ()), schema, primary),
-            uniques=tuple(sorted(uniques, key=lambda u: (u.partial, u.columns, u.name))),
-            checks=found,
+        return _Inspected(
+            schema,
+            columns=inspector.get_multi_columns(schema=schema),
+            primary=inspector.get_multi_pk_constraint(schema=schema),
+            foreign=backend.foreign_keys(inspector, schema),
+            constraints=inspector.get_multi_unique_constraints(schema=schema),
+            indexes=inspector.get_multi_indexes(schema=schema),
+            checks=inspector.get_multi_check_constraints(schema=schema),
         )
-    version = ".".join(str(part) for part in backend.connection.dialect.server_version_info or ())
-    return Schema(backend.product, version, tables)
 
 
 def _columns(
@@ -104,22 +133,24 @@ def _checks(checks: Any) -> tuple[Check, ...]:
     return tuple(Check(check.get("name") or "", check["sqltext"]) for check in checks if check.get("sqltext"))
 
 
-def _references(
-    backend: Backend, foreign: Any, schema: str | None, primary: Mapping[TableKey, Any]
-) -> tuple[Reference, ...]:
+def _references(backend: Backend, foreign: Any, found: _Inspected) -> tuple[Reference, ...]:
+    known = {None, backend.schema_name, *backend.other_schemas}
     result = []
     for key in foreign:
-        if key.get("referred_schema") not in (None, schema):
+        schema = key.get("referred_schema")
+        if schema not in known:
+            # A table of another database, which MariaDB allows: the value stays as it is.
             continue
         columns = tuple(key["constrained_columns"])
         referred = tuple(key["referred_columns"])
         if not referred:
             # SQLite's `REFERENCES parent` means its primary key.
-            parent = (schema, key["referred_table"])
-            referred = tuple(primary[parent]["constrained_columns"]) if parent in primary else ()
+            parent = (found.schema, key["referred_table"])
+            referred = tuple(found.primary[parent]["constrained_columns"]) if parent in found.primary else ()
         options = key.get("options") or {}
         deferrable = bool(options.get("deferrable")) or backend.capabilities.defers_all
-        result.append(Reference(columns, key["referred_table"], referred, deferrable=deferrable))
+        name = backend.table_name(schema, key["referred_table"])
+        result.append(Reference(columns, name, referred, deferrable=deferrable))
     return tuple(sorted(result, key=lambda r: (r.columns, r.table)))
 
 
