@@ -20,7 +20,10 @@ from edms_backup.errors import RegistryError
 from edms_backup.options import CreateOptions, Ids, RestoreOptions, Source
 from edms_backup.report import RestoreReport
 from tests.conftest import NewDatabase
-from tests.restore.generate import Schema, World, build, content, merged, read, registry, worlds
+from tests.restore.generate.content import content, merged
+from tests.restore.generate.databases import build, read, registry
+from tests.restore.generate.model import Schema
+from tests.restore.generate.worlds import World, worlds
 from tests.servers import Database
 
 QUICK = {"sqlite": 20, "postgresql": 5, "mariadb": 5}

@@ -11,7 +11,7 @@ import pytest
 from edms_backup import api
 from edms_backup.options import CreateOptions, RestoreOptions, Source
 from tests.conftest import NewDatabase
-from tests.restore.generate import wipe
+from tests.restore.generate.databases import wipe
 from tests.servers import Database, Servers
 
 TEXTS = (
