@@ -144,9 +144,10 @@ class Workspace:
         connection = self.backend.connection
         connection.execute(sa.CreateTableAs(query, PREFIX + name, temporary=True))
         table = sa.table(PREFIX + name, *(sa.column(column.name) for column in columns))
-        indexed = sa.Table(PREFIX + name, sa.MetaData(), *(sa.Column(column.name, sa.Text) for column in columns))
-        for column in index if self._indexed else ():
-            connection.execute(sa.schema.CreateIndex(sa.Index(f"{PREFIX}{name}_{column}", indexed.c[column])))
+        if self._indexed:
+            indexed = sa.Table(PREFIX + name, sa.MetaData(), *(sa.Column(column.name, sa.Text) for column in columns))
+            for column in index:
+                connection.execute(sa.schema.CreateIndex(sa.Index(f"{PREFIX}{name}_{column}", indexed.c[column])))
         return table
 
     def _number(self, name: str) -> sa.ColumnElement[Any]:
