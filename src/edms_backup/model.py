@@ -48,8 +48,15 @@ class Column:
     """`GENERATED ALWAYS AS IDENTITY`: writing a value needs the statement to say so."""
     fraction: int | None = None
     """Digits after the point that the type keeps: of a decimal, or of the seconds of a time. None: no limit."""
+    length: int | None = None
+    """Characters that the type takes at most; None: no limit that counts characters."""
     auto_assigned: bool = False
     """The database hands out the next number (sequence, identity, AUTO_INCREMENT, rowid)."""
+
+    @property
+    def must_be_given(self) -> bool:
+        """Whether a new row needs a value from outside."""
+        return not (self.nullable or self.has_default or self.generated or self.auto_assigned)
 
 
 class ReferenceKind(StrEnum):
@@ -189,14 +196,24 @@ class OnConflict(StrEnum):
     UPDATE = "update"
 
 
+Scalar = str | int | float | bool | None
+"""A value that a registry can give to a column."""
+
+
 @dataclass(frozen=True)
 class Policy:
-    """How a restore treats rows of one table that the target already has."""
+    """What a backup takes of one table, and how a restore treats its columns and the rows that are already there."""
 
     on_match: OnMatch = OnMatch.UPDATE
     on_conflict: OnConflict = OnConflict.FAIL
     keep_columns: tuple[str, ...] = ()
     """Never written on a row that is already there (`last_login`)."""
+    omit_columns: tuple[str, ...] = ()
+    """In no archive; a restore leaves them to the target, also where an archive has them."""
+    renames: Mapping[str, str] = field(default_factory=dict)
+    """Columns of the archive that have another name in the target."""
+    column_defaults: Mapping[str, Scalar] = field(default_factory=dict)
+    """What new rows get in columns of the target that the archive lacks, as an archive would hold it."""
 
 
 @dataclass(frozen=True)

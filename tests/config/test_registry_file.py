@@ -14,6 +14,7 @@ FULL = b"""\
 version: 1
 defaults: {unlisted: error}
 exclude: [django_session, "tmp_*"]
+renames: {people: users}
 tables:
   users:
     label: users.user
@@ -21,6 +22,15 @@ tables:
     key: [username]
     keep_columns: [last_login]
     on_conflict: update
+    omit_columns: [password]
+    renames:
+      mail: email
+    column_defaults:
+      locale: ""
+      score: 1.50
+      level: -3
+      active: true
+      note: null
   log: {key: "*", tier: 4}
   bare: {}
   trail:
@@ -45,7 +55,7 @@ MISTAKES = [
     ('version: "1"', 1, "this version of the registry is not known", "write version: 1"),
     ("[1]", 1, "the registry must be a mapping, not a list", "version: 1"),
     ("version: 1\ntable: {}", 2, 'no field "table"', 'did you mean "tables"?'),
-    ("version: 1\nzzz: {}", 2, 'no field "zzz"', "the fields are version, defaults, exclude, tables"),
+    ("version: 1\nzzz: {}", 2, 'no field "zzz"', "the fields are version, defaults, exclude, renames, tables"),
     ("version: 1\nversion: 1", 2, '"version" occurs twice', "line 1"),
     ("version: 1\ndefaults: {unlisted: infr}", 2, 'cannot be "infr"', 'did you mean "infer"?'),
     ("version: 1\ndefaults: infer", 2, "must be a mapping, not text", "{unlisted: infer}"),
@@ -82,6 +92,21 @@ MISTAKES = [
     (table("{keep_columns: a}"), 3, "must be a list, not text", "[first_column"),
     (table("{key: [a], keep_columns: [a]}"), 3, '"a" is in the key of "t"', "remove it from keep_columns"),
     (table('{key: "*", keep_columns: [a]}'), 3, "all columns are the key", "remove keep_columns"),
+    (table("{key: [a], omit_columns: [a]}"), 3, '"a" is in the key of "t"', "remove it from omit_columns"),
+    (table("{renames: {a: b}, omit_columns: [a]}"), 3, '"a" of "t" is renamed', "remove one of them"),
+    (table("{renames: [a, b]}"), 3, "must be a mapping, not a list", "{old_column: new_column}"),
+    (table("{renames: {}}"), 3, "tables.t.renames is empty", "{old_column: new_column}"),
+    (table("\n    renames:\n      a: 1"), 5, "must be text, not a number", "{old_column: new_column}"),
+    ("version: 1\nrenames: {a: [b]}", 2, "must be text, not a list", "{old_table: new_table}"),
+    (table("{column_defaults: a}"), 3, "must be a mapping, not text", "{column: value}"),
+    (
+        table("\n    column_defaults:\n      a: [1]"),
+        5,
+        "must be text, a plain number, true, false or null",
+        "in quotes",
+    ),
+    (table("{column_defaults: {a: 2024-01-01}}"), 3, "not a date", "in quotes"),
+    (table("{column_defaults: {a: .inf}}"), 3, "or null, not a number", "in quotes"),
     (table("{references: {columns: [a]}}"), 3, "must be a list, not a mapping", "list of mappings"),
     (table("{references: [{table: u}]}"), 3, "a reference has no columns", "{columns: [author_id], table: users}"),
     (table("{references: [{columns: [a]}]}"), 3, "neither table nor polymorphic", "polymorphic: type_table"),
@@ -129,17 +154,27 @@ def test_every_field_is_read() -> None:
     assert registry.path == "reg.yaml"
     assert registry.text == FULL
     users = registry.tables["users"]
-    assert (users.label, users.tier, users.key, users.line) == ("users.user", 1, ("username",), 5)
-    assert users.lines["key"] == 8
-    assert users.policy == Policy(OnMatch.UPDATE, OnConflict.UPDATE, ("last_login",))
+    assert (users.label, users.tier, users.key, users.line) == ("users.user", 1, ("username",), 6)
+    assert users.lines["key"] == 9
+    assert users.policy == Policy(
+        OnMatch.UPDATE,
+        OnConflict.UPDATE,
+        ("last_login",),
+        ("password",),
+        {"mail": "email"},
+        {"locale": "", "score": "1.50", "level": -3, "active": True, "note": None},
+    )
+    assert users.policy.column_defaults["active"] is True
+    assert (users.lines["renames.mail"], users.lines["column_defaults.active"]) == (14, 19)
+    assert (registry.renames, registry.lines) == ({"people": "users"}, {"people": 4})
     assert registry.tables["log"].key == ("*",)
     assert registry.tables["bare"].key is None
     assert registry.tables["bare"].policy == Policy()
     trail = registry.tables["trail"]
     assert trail.policy.on_match is OnMatch.KEEP
     assert trail.references == (
-        ReferenceRule(("type_id", "object_id"), polymorphic="types", line=17),
-        ReferenceRule(("legacy",), "users", ("username",), line=18),
+        ReferenceRule(("type_id", "object_id"), polymorphic="types", line=27),
+        ReferenceRule(("legacy",), "users", ("username",), line=28),
     )
 
 

@@ -15,10 +15,11 @@ from edms_backup.errors import RegistryError
 from edms_backup.model import OnConflict, OnMatch
 from tests.config.test_registry_file import FULL, MISTAKES
 
-TYPES: Mapping[str, type] = {"object": dict, "array": list, "string": str, "boolean": bool}
+TYPES: Mapping[str, type] = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
 NOTES = {"$schema", "$defs", "title", "description", "default"}
 BEYOND_A_SCHEMA = ("occurs twice in tables", '"version" occurs twice', "same label", "in keep_columns", "all columns",
-                   "cannot point to", "control characters", "anchors", "is in the key", "not YAML")  # fmt: skip
+                   "cannot point to", "control characters", "anchors", "is in the key", "not YAML", "is renamed",
+                   "or null, not a number")  # fmt: skip
 
 
 def valid(value: Any, schema: Mapping[str, Any]) -> bool:
@@ -30,7 +31,7 @@ def _holds(word: str, rule: Any, value: Any, schema: Mapping[str, Any]) -> bool:
     known = schema.get("properties", {})
     checks: dict[str, Callable[[], bool]] = {
         "$ref": lambda: valid(value, json_schema()["$defs"][rule.rsplit("/", 1)[-1]]),
-        "type": lambda: isinstance(value, TYPES[rule]),
+        "type": lambda: any(_is(value, name) for name in ([rule] if isinstance(rule, str) else rule)),
         "const": lambda: type(value) is type(rule) and value == rule,
         "enum": lambda: any(type(value) is type(one) and value == one for one in rule),
         "not": lambda: not valid(value, rule),
@@ -42,6 +43,7 @@ def _holds(word: str, rule: Any, value: Any, schema: Mapping[str, Any]) -> bool:
             not is_map or all(rule is not False and valid(v, rule) for k, v in value.items() if k not in known)
         ),
         "items": lambda: not is_list or all(valid(item, rule) for item in value),
+        "minProperties": lambda: not is_map or len(value) >= rule,
         "minItems": lambda: not is_list or len(value) >= rule,
         "maxItems": lambda: not is_list or len(value) <= rule,
         "uniqueItems": lambda: not is_list or len({repr(item) for item in value}) == len(value),
@@ -49,6 +51,12 @@ def _holds(word: str, rule: Any, value: Any, schema: Mapping[str, Any]) -> bool:
         "maxLength": lambda: not is_text or len(value) <= rule,
     }
     return bool(checks[word]())
+
+
+def _is(value: Any, name: str) -> bool:
+    if name == "number":
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, TYPES[name])
 
 
 def fields(definition: str) -> tuple[str, ...]:

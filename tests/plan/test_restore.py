@@ -294,6 +294,6 @@ def test_whole_rows_agree_with_a_star() -> None:
 
 
 def test_references_to_tables_that_the_target_lacks_are_dropped() -> None:
-    merged = merge_keyed(SourceSchema("sqlite", "3", (USERS, DOCS)), Schema("sqlite", "3", {"docs": DOCS.table}), None)
+    merged = merge_keyed(SourceSchema("sqlite", "3", (USERS, DOCS)), Schema("sqlite", "3", {"docs": DOCS.table}))
     assert list(merged) == ["docs"]
     assert merged["docs"].references == ()

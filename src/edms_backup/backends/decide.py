@@ -73,8 +73,9 @@ def decide_rows(workspace: Workspace, table: RestoreTable) -> None:
             values[column.name] = sa.case((stranger, sa.null()), else_=values[column.name])
         missing += wrong
     changed: Expression = sa.false()
-    if not table.keyed.whole_row:
+    if not table.keyed.whole_row or table.policy.keep_columns:
         clause = clause.outerjoin(target, sa.and_(matched, found))
+    if not table.keyed.whole_row:
         changed = differs(backend, table, values.__getitem__, lambda name: target.c[name])
     resolved = [sa.and_(references.is_named(c), sa.not_(references.is_missing(c))) for c in referring]
     unresolved = _count(missing)

@@ -24,7 +24,7 @@ from edms_backup.backends.workspace import (
     text_name,
     value_name,
 )
-from edms_backup.errors import ArchiveError
+from edms_backup.errors import ArchiveError, RegistryError
 from edms_backup.plan.restore import RestoreColumn, RestoreTable
 from edms_backup.plan.source import LineFormat
 from edms_backup.report import Problem
@@ -41,7 +41,7 @@ class _Slots(NamedTuple):
 
     column: RestoreColumn
     position: int
-    """In the values of a line."""
+    """In the values of a line; of a column that the archive lacks, none."""
     value: int
     digest: int
     text: int
@@ -60,11 +60,16 @@ class StageWriter:
         self._lines = lines
         self._refuse = refuse
         self._stage = workspace.stage[table.name]
-        self._positions = {name: position for position, name in enumerate(lines.columns)}
+        positions = {name: position for position, name in enumerate(lines.columns)}
+        self._positions = {c.name: -1 if c.archived is None else positions[c.archived] for c in table.columns}
         self._places = {column.name: place for place, column in enumerate(self._stage.columns)}
         slots = [self._slots(column) for column in table.columns]
-        self._plain = [slot for slot in slots if slot.column.reference is None]
+        self._defaults = [slot for slot in slots if slot.column.archived is None]
+        self._plain = [slot for slot in slots if slot.column.reference is None and slot.column.archived is not None]
         self._referring = [slot for slot in slots if slot.column.reference is not None]
+        self._blank: list[Any] = [None] * len(self._places)
+        for slot in self._defaults:
+            self._blank[slot.value] = self._default(slot)
         self._rows: list[list[Any]] = []
         self.read = 0
         """Rows of the archive seen so far."""
@@ -80,6 +85,20 @@ class StageWriter:
             bound=self._backend.bound(column.column, column.source),
             fraction=column.column.fraction,
         )
+
+    def _default(self, slot: _Slots) -> Any:
+        """The value of new rows in a column that the archive lacks. Raises RegistryError where it cannot be one."""
+        value = slot.column.default
+        if value is None:
+            return None
+        try:
+            return _fitting(slot, value)
+        except ValueMismatch as error:
+            name = f"{self._table.name}.{slot.column.name}"
+            raise RegistryError(
+                f"the registry's column_defaults give {name} the value {shown_value(value)}, which is {error}",
+                hint=f"write a value of the type {slot.column.column.native}, as an archive would hold it",
+            ) from None
 
     def add(self, lines: Sequence[bytes]) -> None:
         """Stage some lines. Raises ArchiveError for a line that cannot be read."""
@@ -99,7 +118,7 @@ class StageWriter:
     def _row(self, values: Sequence[Any]) -> list[Any] | None:
         key = self._lines.key_value(values)
         text = key_text(key)
-        row: list[Any] = [None] * len(self._places)
+        row = list(self._blank)
         row[self._places[ROW]] = self.read
         row[self._places[DIGEST]] = key_digest(text)
         if not self._table.keyed.whole_row:
@@ -109,9 +128,7 @@ class StageWriter:
             for slot in self._plain:
                 form = values[slot.position]
                 if form is not None:
-                    if slot.fraction is not None:
-                        check_fraction(form, slot.fraction)
-                    row[slot.value] = slot.bound(form)
+                    row[slot.value] = _fitting(slot, form)
             for slot in self._referring:
                 if values[slot.position] is not None:
                     self._refer(row, slot, values)
@@ -158,7 +175,7 @@ class StageWriter:
         """Report the column that the target cannot hold, found by staging each alone."""
         text = row[self._places[KEY]]
         key = json.loads(text) if text else None
-        for slot in (*self._plain, *self._referring):
+        for slot in (*self._plain, *self._referring, *self._defaults):
             value = row[slot.value]
             alone = [value if place == slot.value else None for place in range(len(row))]
             message = None if value is None else self._try([alone], keep=False)
@@ -196,6 +213,13 @@ class StageWriter:
         if key:
             self._workspace.remember_refused(self._table.name, key_digest(key_text(key)))
         self._refuse(Problem("value-does-not-fit", message, self._table.name, list(key or ()), column, value))
+
+
+def _fitting(slot: _Slots, form: Any) -> Any:
+    """A value of the archive as the target takes it. Raises ValueMismatch where it cannot hold all of it."""
+    if slot.fraction is not None:
+        check_fraction(form, slot.fraction)
+    return slot.bound(form)
 
 
 @lru_cache(maxsize=100_000)

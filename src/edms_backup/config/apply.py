@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from edms_backup.config.checks import check_columns, declared_key, declared_references, is_absent
 from edms_backup.config.infer import Candidate, candidates, whole_row
 from edms_backup.config.located import quoted
+from edms_backup.config.omit import check_omitted, remaining, without_columns
 from edms_backup.config.registry import WHOLE_ROW, Registry, TableRule, Unlisted
 from edms_backup.errors import RegistryError
 from edms_backup.model import KeyedTable, KeySource, Policy, Reference, ReferenceKind, Schema, Table
@@ -41,6 +42,14 @@ def apply_registry(registry: Registry, schema: Schema) -> Applied:
         extra = declared_references(registry, rule, schema) if rule else ()
         references[name] = (*table.references, *extra)
         warnings += _absent(rule, table) if rule else []
+    for name in included:
+        rule = registry.tables.get(name)
+        if rule is not None and rule.policy.omit_columns:
+            check_omitted(registry, rule, included[name], references)
+            warnings += _hard_to_insert(rule, included[name])
+    omitted = {name: rule.policy.omit_columns for name, rule in registry.tables.items() if name in included}
+    included = {name: without_columns(table, omitted.get(name, ())) for name, table in included.items()}
+    references = {name: remaining(found, omitted.get(name, ())) for name, found in references.items()}
     keys = _Keys(registry, included, references)
     keyed = {name: _keyed(table, keys.chosen[name], references[name], registry) for name, table in included.items()}
     keyed = keys.settle(keyed)
@@ -76,6 +85,15 @@ def _absent(rule: TableRule, table: Table) -> list[str]:
         f"{table.name} has no {', '.join(declared.columns)}: the optional reference of the registry is left out"
         for declared in rule.references
         if is_absent(declared, table)
+    ]
+
+
+def _hard_to_insert(rule: TableRule, table: Table) -> list[str]:
+    return [
+        f"{table.name}.{name} is left out of the archive, but NOT NULL without a default: a restore can insert rows "
+        f"of {table.name} only with a value in the registry's column_defaults"
+        for name in rule.policy.omit_columns
+        if table.column(name).must_be_given and rule.policy.column_defaults.get(name) is None
     ]
 
 

@@ -28,6 +28,7 @@ def check_columns(registry: Registry, rule: TableRule, table: Table) -> None:
     key_line = rule.lines.get("key", rule.line)
     keep_line = rule.lines.get("keep_columns", rule.line)
     _columns_exist(registry, keep_line, table, rule.policy.keep_columns)
+    _columns_exist(registry, rule.lines.get("omit_columns", rule.line), table, rule.policy.omit_columns)
     if rule.key is None or rule.key == (WHOLE_ROW,):
         return
     _columns_exist(registry, key_line, table, rule.key)

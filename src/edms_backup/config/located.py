@@ -7,6 +7,7 @@ are bounded before anything recursive looks at the document.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NoReturn
@@ -17,12 +18,15 @@ from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, NodeEve
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from edms_backup.errors import RegistryError
+from edms_backup.model import Scalar
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 16
 MAX_NAME = 256
 ROOT = "the registry"
 _TAG = "tag:yaml.org,2002:"
+_INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
+_DECIMAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,4})?")
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,29 @@ class Located:
         if not self._is("bool"):
             self.fail(f"{self.what} must be true or false, not {describe(self.node)}")
         return str(self.node.value).lower() == "true"
+
+    def value(self) -> Scalar:
+        """Text, a number, true, false or nothing. A number with a point stays the text that it is, digit for digit."""
+        text = str(self.node.value)
+        if self._is("null"):
+            return None
+        if self._is("bool"):
+            return self.boolean()
+        if self._is("int") and _INTEGER.fullmatch(text):
+            return int(text)
+        if not self._is("str") and not (self._is("float") and _DECIMAL.fullmatch(text)):
+            self.fail(
+                f"{self.what} must be text, a plain number, true, false or null, not {describe(self.node)}",
+                "write any other value in quotes, as an archive holds it",
+            )
+        return text
+
+    def entries(self, hint: str) -> dict[str, Located]:
+        """The fields of a mapping that has at least one."""
+        found = self.mapping(hint)
+        if not found:
+            self.fail(f"{self.what} is empty", hint)
+        return found
 
     def _is(self, tag: str) -> bool:
         return isinstance(self.node, ScalarNode) and self.node.tag == f"{_TAG}{tag}"

@@ -51,7 +51,7 @@ class TableRule:
     policy: Policy = field(default_factory=Policy)
     line: int = 0
     lines: Mapping[str, int] = field(default_factory=dict)
-    """The line of each field that was given, for messages."""
+    """The line of each field that was given, and of each entry of a mapping (`renames.old`), for messages."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,10 @@ class Registry:
     exclude: tuple[str, ...] = ()
     """Names or globs of tables that take no part."""
     unlisted: Unlisted = Unlisted.INFER
+    renames: Mapping[str, str] = field(default_factory=dict)
+    """Tables of an archive that have another name in the target of a restore."""
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """The line of each entry of `renames`, by its old name."""
     path: str | None = None
     """Where it was read from, for messages: `configs/edms.yaml`."""
     text: bytes = b"version: 1\n"

@@ -14,15 +14,28 @@ from ruamel.yaml.nodes import SequenceNode
 from edms_backup.config.located import Located, did_you_mean, load, quoted
 from edms_backup.config.registry import WHOLE_ROW, ReferenceRule, Registry, TableRule, Unlisted
 from edms_backup.errors import RegistryError
-from edms_backup.model import OnConflict, OnMatch, Policy
+from edms_backup.model import OnConflict, OnMatch, Policy, Scalar
 
 Word = TypeVar("Word", bound=StrEnum)
 
 VERSION = 1
 SHIPPED = "edms"
-TOP_FIELDS = ("version", "defaults", "exclude", "tables")
+TOP_FIELDS = ("version", "defaults", "exclude", "renames", "tables")
 DEFAULT_FIELDS = ("unlisted",)
-TABLE_FIELDS = ("label", "tier", "key", "references", "on_match", "on_conflict", "keep_columns")
+TABLE_FIELDS = (
+    "label",
+    "tier",
+    "key",
+    "references",
+    "on_match",
+    "on_conflict",
+    "keep_columns",
+    "omit_columns",
+    "renames",
+    "column_defaults",
+)
+ENTRIES = {"renames": "write {old_column: new_column}", "column_defaults": "write {column: value}"}
+"""Fields of a table that are mappings with an entry a column, and what one looks like."""
 REFERENCE_FIELDS = ("columns", "table", "referred_columns", "polymorphic", "optional")
 TIERS = (1, 2, 3, 4)
 
@@ -72,12 +85,19 @@ def parse_registry(text: bytes, path: str) -> Registry:
     exclude: tuple[str, ...] = ()
     if "exclude" in fields and not _is_empty_list(fields["exclude"]):
         exclude = fields["exclude"].names("write a list of names or globs: [django_session, tmp_*]")
+    renames: dict[str, str] = {}
+    lines: dict[str, int] = {}
+    if "renames" in fields:
+        renames = _renames(fields["renames"], "write {old_table: new_table}")
+        lines = {old: value.place.line for old, value in fields["renames"].mapping().items()}
     tables: dict[str, TableRule] = {}
     if "tables" in fields:
         listed = fields["tables"].mapping("write one table a line: users: {key: [username]}")
         tables = {name: _table(name, node) for name, node in listed.items()}
         _check_labels(tables, fields["tables"])
-    return Registry(tables=tables, exclude=exclude, unlisted=unlisted, path=path, text=text)
+    return Registry(
+        tables=tables, exclude=exclude, unlisted=unlisted, renames=renames, lines=lines, path=path, text=text
+    )
 
 
 def _is_empty_list(node: Located) -> bool:
@@ -99,25 +119,10 @@ def _fields(node: Located, known: Iterable[str], hint: str) -> dict[str, Located
 def _table(name: str, node: Located) -> TableRule:
     fields = _fields(node, TABLE_FIELDS, "write {key: [column, …]}, or {} to infer everything")
     key = _key(fields["key"]) if "key" in fields else None
-    keep_columns: tuple[str, ...] = ()
-    if "keep_columns" in fields:
-        keep_columns = fields["keep_columns"].names(_LIST_HINT)
-        if key == (WHOLE_ROW,):
-            fields["keep_columns"].fail(
-                f'keep_columns of {quoted(name)} cannot work where the key is "*": all columns are the key',
-                "remove keep_columns, or name the columns of a key",
-            )
-        for column in keep_columns:
-            if column in (key or ()):
-                fields["keep_columns"].fail(
-                    f"{quoted(column)} is in the key of {quoted(name)}, and also in keep_columns",
-                    "remove it from keep_columns: the key of a matched row is the same on both sides",
-                )
-    policy = Policy(
-        on_match=_word(fields, "on_match", OnMatch.UPDATE),
-        on_conflict=_word(fields, "on_conflict", OnConflict.FAIL),
-        keep_columns=keep_columns,
-    )
+    lines = {field: value.place.line for field, value in fields.items()}
+    for field, hint in ENTRIES.items():
+        if field in fields:
+            lines |= {f"{field}.{entry}": value.place.line for entry, value in fields[field].entries(hint).items()}
     references = fields["references"].items("write a list of mappings") if "references" in fields else []
     return TableRule(
         name=name,
@@ -125,10 +130,53 @@ def _table(name: str, node: Located) -> TableRule:
         tier=_tier(fields["tier"]) if "tier" in fields else None,
         key=key,
         references=tuple(_reference(item) for item in references),
-        policy=policy,
+        policy=_policy(name, fields, key),
         line=node.place.line,
-        lines={field: value.place.line for field, value in fields.items()},
+        lines=lines,
     )
+
+
+def _policy(name: str, fields: Mapping[str, Located], key: tuple[str, ...] | None) -> Policy:
+    keep_columns, omit_columns = (
+        fields[field].names(_LIST_HINT) if field in fields else () for field in ("keep_columns", "omit_columns")
+    )
+    if keep_columns and key == (WHOLE_ROW,):
+        fields["keep_columns"].fail(
+            f'keep_columns of {quoted(name)} cannot work where the key is "*": all columns are the key',
+            "remove keep_columns, or name the columns of a key",
+        )
+    for field, columns, why in (
+        ("keep_columns", keep_columns, "the key of a matched row is the same on both sides"),
+        ("omit_columns", omit_columns, "without its key no row is found again"),
+    ):
+        for column in columns:
+            if column in (key or ()):
+                fields[field].fail(
+                    f"{quoted(column)} is in the key of {quoted(name)}, and also in {field}",
+                    f"remove it from {field}: {why}",
+                )
+    renames = _renames(fields["renames"], ENTRIES["renames"]) if "renames" in fields else {}
+    for column in omit_columns:
+        if column in renames:
+            fields["omit_columns"].fail(
+                f"{quoted(column)} of {quoted(name)} is renamed, and also in omit_columns", "remove one of them"
+            )
+    defaults: dict[str, Scalar] = {}
+    if "column_defaults" in fields:
+        defaults = {column: value.value() for column, value in fields["column_defaults"].mapping().items()}
+    return Policy(
+        on_match=_word(fields, "on_match", OnMatch.UPDATE),
+        on_conflict=_word(fields, "on_conflict", OnConflict.FAIL),
+        keep_columns=keep_columns,
+        omit_columns=omit_columns,
+        renames=renames,
+        column_defaults=defaults,
+    )
+
+
+def _renames(node: Located, hint: str) -> dict[str, str]:
+    """New names by old ones."""
+    return {old: value.text(hint) for old, value in node.entries(hint).items()}
 
 
 def _word(fields: Mapping[str, Located], name: str, default: Word) -> Word:

@@ -135,9 +135,10 @@ def _without_unsafe(plan: RestorePlan, backend: Backend) -> RestorePlan:
 
 def _drifted(plan: RestorePlan, reader: ArchiveReader, seconds: float) -> RestoreReport:
     """The target's schema cannot take the archive: refused before a row is looked at."""
-    names = dict.fromkeys([*plan.tables, *(p.table for p in plan.problems if p.table is not None)])
     held = reader.manifest.by_name
-    rows = {name: held[name].rows for name in names if name in held}
+    rows = {name: table.rows for name, table in plan.tables.items()}
+    missing = [p.table for p in plan.problems if p.table is not None and p.table not in rows and p.table in held]
+    rows |= {name: held[name].rows for name in missing}
     books = {name: Books(read=count, failed=count) for name, count in rows.items()}
     options, count = plan.options, len(plan.problems)
     return RestoreReport(
@@ -173,11 +174,11 @@ def _carry_out(run: _Run) -> bool:
 
 def _stage(run: _Run) -> None:
     """Read the whole archive into temporary tables: every checksum is seen before anything is written."""
-    run.progress.stage("staging", sum(run.reader.manifest.by_name[name].rows for name in run.plan.tables))
+    run.progress.stage("staging", sum(table.rows for table in run.plan.tables.values()))
     for name, table in run.plan.filled.items():
         found = run.found(name)
-        writer = StageWriter(run.workspace, table, LineFormat(run.schema.keyed, name), found.refuse)
-        for lines in run.reader.lines(name):
+        writer = StageWriter(run.workspace, table, LineFormat(run.schema.keyed, table.archived), found.refuse)
+        for lines in run.reader.lines(table.archived):
             writer.add(lines)
             run.progress.advance(len(lines), name)
         writer.finish()

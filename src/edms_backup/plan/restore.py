@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from edms_backup.config.registry import Registry
-from edms_backup.errors import RegistryError
 from edms_backup.graph.keys import Leaf, expand_key
 from edms_backup.graph.order import Order, hard_references, identity_order, write_order
 from edms_backup.model import (
@@ -22,11 +21,13 @@ from edms_backup.model import (
     Policy,
     Reference,
     ReferenceKind,
+    Scalar,
     Schema,
     Table,
 )
 from edms_backup.options import RestoreOptions
 from edms_backup.plan.extract import PolymorphicTarget, polymorphic_targets
+from edms_backup.plan.mapping import Mapped, map_source
 from edms_backup.plan.source import SourceSchema
 from edms_backup.report import Problem
 
@@ -40,6 +41,9 @@ class RestoreColumn:
     column: Column
     source: Kind
     reference: Reference | None
+    archived: str | None
+    """The name that the archive has for it; None: the archive has none, and new rows get `default`."""
+    default: Scalar = None
 
     @property
     def name(self) -> str:
@@ -80,6 +84,8 @@ class RestoreTable(ReferredTable):
     """Reference columns whose value the target's own foreign keys check."""
     rows: int
     """Rows that the archive has."""
+    archived: str
+    """The name that the archive has for it."""
 
     @property
     def table(self) -> Table:
@@ -150,36 +156,13 @@ class _Drift:
         self.problems.append(Problem(code, message, table=table, column=column))
 
 
-def merge_keyed(source: SourceSchema, target: Schema, registry: Registry | None) -> Keyed:
-    """The archive's keys and references over the target's live tables, with the operator's policies.
-
-    Raises RegistryError where the operator's registry has another key than the archive was written with.
-    """
-    merged: dict[str, KeyedTable] = {}
-    for name, archived in source.keyed.items():
-        live = target.tables.get(name)
-        if live is None:
-            continue
-        policy = archived.policy
-        rule = registry.tables.get(name) if registry else None
-        if rule is not None:
-            declared = rule.key
-            if declared not in (None, ("*",) if archived.whole_row else archived.key):
-                raise RegistryError(
-                    f"{registry.path if registry else ''}:{rule.line}: "
-                    f"the key of {name} is {list(declared or ())} here, "
-                    f"but the archive was written with {list(archived.key)}",
-                    hint="use the registry that the archive was made with, or make a new archive",
-                )
-            policy = rule.policy
-            unknown = [column for column in policy.keep_columns if column not in live.by_name]
-            if unknown:
-                raise RegistryError(
-                    f"{registry.path if registry else ''}:{rule.lines.get('keep_columns', rule.line)}: "
-                    f"table {name} of the target has no column {unknown[0]}",
-                    hint=f"its columns are {', '.join(live.column_names[:20])}",
-                )
-        merged[name] = replace(archived, table=live, policy=policy)
+def merge_keyed(source: SourceSchema, target: Schema) -> Keyed:
+    """The archive's keys, references and policies over the target's live tables."""
+    merged = {
+        name: replace(archived, table=target.tables[name])
+        for name, archived in source.keyed.items()
+        if name in target.tables
+    }
     return {
         name: replace(table, references=tuple(r for r in table.references if r.table in merged))
         for name, table in merged.items()
@@ -197,21 +180,24 @@ def plan_restore(
     deferrable: bool,
     row_checked: bool,
 ) -> RestorePlan:
-    """Plan the restore of `selected` tables with `rows` rows each.
+    """Plan the restore of `selected` tables with `rows` rows each, both by the archive's names.
 
     `deferrable`: the product can check foreign keys at commit where they allow it. `row_checked`: it checks them
     after each row, so that even a self-reference must be patched. Schema differences that would lose something
     are in the plan's problems. Raises RegistryError, RestoreRefused.
     """
-    keyed = merge_keyed(source, target, registry)
+    mapped = map_source(source, target, registry or Registry())
+    source = mapped.source
+    rows = {mapped.tables.get(name, name): count for name, count in rows.items()}
+    keyed = merge_keyed(source, target)
     drift = _Drift([], [])
-    names = [name for name in selected if _present(name, target, rows, drift)]
+    names = [name for name in map(mapped.tables.__getitem__, selected) if _present(name, target, rows, drift)]
     live = {name: target.tables[name] for name in names}
     order = write_order(
         live, _live_references(live, keyed), lambda table, r: _can_wait(keyed[table.name], r, deferrable)
     )
     tables = {
-        name: _plan_table(keyed, source, name, order, drift, rows=rows[name], row_checked=row_checked)
+        name: _plan_table(keyed, mapped, name, order, drift, rows=rows[name], row_checked=row_checked)
         for name in order.tables
     }
     references = [r for t in tables.values() if t.rows for c in t.columns if (r := c.reference) is not None]
@@ -286,10 +272,11 @@ def _nullable_columns(table: KeyedTable, reference: Reference) -> tuple[str, ...
 
 
 def _plan_table(
-    keyed: Keyed, source: SourceSchema, name: str, order: Order, drift: _Drift, *, rows: int, row_checked: bool
+    keyed: Keyed, mapped: Mapped, name: str, order: Order, drift: _Drift, *, rows: int, row_checked: bool
 ) -> RestoreTable:
     table = keyed[name]
-    archived = source.keyed[name].table
+    archived = mapped.source.keyed[name].table
+    names = mapped.columns[name]
     columns: list[RestoreColumn] = []
     for index, column in enumerate(c for c in archived.columns if not c.generated):
         live = table.table.by_name.get(column.name)
@@ -297,28 +284,47 @@ def _plan_table(
             what = "computed by" if live else "not in"
             drift.refuse("missing-column", name, column.name, f"column {name}.{column.name} is {what} the target")
             continue
-        columns.append(RestoreColumn(index, live, column.kind, table.resolving.get(column.name)))
+        reference = table.resolving.get(column.name)
+        columns.append(RestoreColumn(index, live, column.kind, reference, names.get(column.name, column.name)))
+    defaults = _defaults(table, len(archived.columns))
+    columns += defaults
     written = {column.name for column in columns}
     for column in table.table.columns:
-        if column.name not in written and not (
-            column.nullable or column.has_default or column.generated or column.auto_assigned
-        ):
+        if column.name not in written and column.must_be_given:
             message = f"column {name}.{column.name} of the target is NOT NULL without a default, and not in the archive"
             drift.refuse("new-column", name, column.name, message)
     exported = _exported(keyed, name)
     leaves = () if table.whole_row else expand_key(keyed, name)
     return RestoreTable(
-        table,
+        _keeping(table, defaults),
         exported,
         leaves,
-        _leaf_kinds(source, leaves),
+        _leaf_kinds(mapped.source, leaves),
         tuple(columns),
         early=_early(table, exported),
         surrogate=_surrogate(table),
         deferred=_deferred(table, order, row_checked=row_checked) & written,
         foreign=frozenset(c for r in table.table.references for c in r.columns),
         rows=rows,
+        archived=mapped.archived(name),
     )
+
+
+def _defaults(table: KeyedTable, index: int) -> list[RestoreColumn]:
+    """Columns that the archive lacks and the registry has a value for; it is written as the column's own kind is."""
+    found = []
+    for number, (name, value) in enumerate(table.policy.column_defaults.items(), index):
+        column = table.table.column(name)
+        found.append(RestoreColumn(number, column, column.kind, None, None, value))
+    return found
+
+
+def _keeping(table: KeyedTable, defaults: list[RestoreColumn]) -> KeyedTable:
+    """A default is for new rows: what is there keeps its value. Rows that nothing tells apart are never changed."""
+    if not defaults or (table.whole_row and not table.table.primary_key):
+        return table
+    keep = dict.fromkeys([*table.policy.keep_columns, *(column.name for column in defaults)])
+    return replace(table, policy=replace(table.policy, keep_columns=tuple(keep)))
 
 
 def _check_referred(source: SourceSchema, name: str, references: list[Reference], live: Table, drift: _Drift) -> None:
