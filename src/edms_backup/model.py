@@ -6,7 +6,7 @@ the columns that identify a row to people, a *surrogate key* the database's own 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -65,6 +65,8 @@ class ReferenceKind(StrEnum):
     FOREIGN_KEY = "foreign-key"
     DECLARED = "declared"
     POLYMORPHIC = "polymorphic"
+    DERIVED = "derived"
+    """Follows from composite references that share the column."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,23 @@ def qualified_name(schema: str, table: str) -> str:
     )
 
 
+def carriers(table: Table, references: Iterable[Reference]) -> Mapping[str, Reference]:
+    """For each column of `table` that refers: the one reference that its value is carried by.
+
+    A column may be part of several references; the one with the fewest columns carries it. A column that a reference
+    to the table itself has on both sides (the tenant of a node and of its parent) is the row's own.
+    """
+    chosen: dict[str, Reference] = {}
+    for reference in sorted(references, key=lambda r: len(r.columns)):
+        if reference.kind is ReferenceKind.POLYMORPHIC:
+            chosen.setdefault(reference.id_column, reference)
+            continue
+        for column, referred in zip(reference.columns, reference.referred_columns, strict=False):
+            if (reference.table, referred) != (table.name, column):
+                chosen.setdefault(column, reference)
+    return {name: chosen[name] for name in table.column_names if name in chosen}
+
+
 class KeySource(StrEnum):
     """Who says what the natural key of a table is."""
 
@@ -247,18 +266,8 @@ class KeyedTable:
 
     @cached_property
     def resolving(self) -> Mapping[str, Reference]:
-        """For each column that refers: the one reference that its value is carried by.
-
-        A column may be part of several references; the one with the fewest columns carries it.
-        """
-        chosen: dict[str, Reference] = {}
-        for reference in sorted(self.references, key=lambda r: len(r.columns)):
-            columns = reference.columns
-            if reference.kind is ReferenceKind.POLYMORPHIC:
-                columns = (reference.id_column,)
-            for column in columns:
-                chosen.setdefault(column, reference)
-        return {name: chosen[name] for name in self.table.column_names if name in chosen}
+        """For each column that refers: the one reference that its value is carried by."""
+        return carriers(self.table, self.references)
 
 
 Keyed = Mapping[str, KeyedTable]

@@ -92,7 +92,7 @@ def test_generated_columns_are_in_no_line() -> None:
 
 
 def test_a_key_that_cannot_be_expanded() -> None:
-    tree = replace(USERS, key=("id",), references=(Reference(("id",), "users", ("id",)),))
+    tree = replace(USERS, key=("name",), references=(Reference(("name",), "users", ("id",)),))
     with pytest.raises(ArchiveError, match=r"contradicts itself: .* runs through itself"):
         LineFormat({"users": tree}, "users")
 

@@ -26,6 +26,11 @@ class Writer:
         self._target = workspace.backend.table_clause(table.table)
 
     @property
+    def waits(self) -> bool:
+        """Rows of the table refer to rows that are written after them."""
+        return bool(self._table.deferred)
+
+    @property
     def _final(self) -> sa.TableClause:
         """The decided rows; there are none of a table that only a mirror deletes from."""
         return self._workspace.final[self._table.name]
@@ -66,7 +71,7 @@ class Writer:
 
     def patch(self, books: Books) -> None:
         """Fill in the deferred references of inserted rows."""
-        if not books.inserted or not self._table.deferred:
+        if not books.inserted:
             return
         final = self._final
         waiting = sa.or_(*(self._value(name).is_not(None) for name in sorted(self._table.deferred)))

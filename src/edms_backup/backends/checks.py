@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from edms_backup.backends.base import Expression
+from edms_backup.backends.composites import broken_pairs
 from edms_backup.backends.decide import Action
 from edms_backup.backends.joins import KeyJoins
 from edms_backup.backends.match import BOUND_VALUES
@@ -28,12 +29,13 @@ from edms_backup.backends.workspace import (
     UNRESOLVED,
     Workspace,
     exported_name,
+    is_polymorphic,
     same_row,
     text_name,
     value_name,
 )
 from edms_backup.graph.keys import expand_key
-from edms_backup.model import OnConflict, OnMatch, UniqueKey
+from edms_backup.model import OnConflict, OnMatch, Reference, UniqueKey
 from edms_backup.options import OnUnresolved
 from edms_backup.plan.restore import RestoreColumn, RestoreTable
 from edms_backup.report import Problem
@@ -134,6 +136,9 @@ class Checks:
         if self._table.policy.on_match is OnMatch.FAIL:
             self._existing()
         self._empty()
+        for reference, broken in broken_pairs(self._workspace, self._table):
+            rows = self._rows(self._final.c[ACTION].in_(WRITTEN), broken)
+            self._fail(rows, partial(self._broken_problem, reference))
         for unique in self._uniques():
             self._taken(unique)
             self._shared(unique)
@@ -148,7 +153,8 @@ class Checks:
         for column in self._table.columns:
             if column.reference is None or (policy is OnUnresolved.NULL and column.name not in self._table.keyed.key):
                 continue
-            references = References(self._workspace, self._table, [column])
+            together = [c for c in self._table.columns if c.reference and c.name in column.reference.columns]
+            references = References(self._workspace, self._table, together)
             stage = references.stage
             final = self._final
             missing = references.is_missing(column)
@@ -161,13 +167,15 @@ class Checks:
             )
             if column.name in self._table.policy.keep_columns:
                 rows = rows.where(final.c[MATCHED] == NOT_MATCHED)
-            self._report(rows, partial(self._unresolved_problem, column.name, column.reference.table))
+            self._report(rows, partial(self._unresolved_problem, column))
 
     def _any_unresolved(self) -> bool:
         query = sa.select(self._final.c[ROW]).where(self._final.c[UNRESOLVED] > 0).limit(1)
         return self._backend.connection.execute(query).first() is not None
 
-    def _unresolved_problem(self, column: str, table: str, row: Sequence[Any]) -> Problem:
+    def _unresolved_problem(self, referring: RestoreColumn, row: Sequence[Any]) -> Problem:
+        assert referring.reference is not None
+        column, table = referring.name, referring.reference.table
         _, key, named, raw = row
         if named is None:
             what = f"pointed at nothing in the source; here the value {raw} would point at another row, or is refused"
@@ -175,11 +183,19 @@ class Checks:
         value = json.loads(named)
         digest = key_digest(key_text(value))
         code, why = "unresolved-reference", "which is in neither the archive nor the target"
+        if len(referring.reference.columns) > 1 and not is_polymorphic(referring):
+            others = [name for name in referring.reference.columns if name != column]
+            why = f"which is in neither the archive nor the target with the same {', '.join(others)}"
         if digest in self._workspace.refused.get(table, ()):
             why = "which is refused itself, see there"
         elif digest in self._workspace.ambiguous.get(table, ()):
             code, why = "ambiguous-key", "which several rows of the target have"
         return self._problem(code, key, f"{column} refers to {shown_row(table, value)}, {why}", column, value)
+
+    def _broken_problem(self, reference: Reference, row: Sequence[Any]) -> Problem:
+        columns = ", ".join(reference.columns)
+        what = f"{columns} refer to one row of {reference.table}, but in the target no row has them together"
+        return self._problem("unresolved-reference", row[1], what, reference.columns[0])
 
     def _existing(self) -> None:
         rows = self._rows(self._final.c[ACTION] == Action.FAIL, self._final.c[MATCHED] != NOT_MATCHED)

@@ -19,6 +19,7 @@ from edms_backup.backends.workspace import (
     label_name,
     value_name,
 )
+from edms_backup.model import Reference
 from edms_backup.plan.extract import PolymorphicTarget
 from edms_backup.plan.restore import RestoreColumn, RestoreTable
 
@@ -33,7 +34,8 @@ class References:
         self.stage = workspace.stage[table.name].alias("s")
         self.clause: sa.FromClause = self.stage
         self._found: dict[str, tuple[Expression, Expression]] = {}
-        for column in columns:
+        # Those of one column first: a reference of several must agree with them.
+        for column in sorted(columns, key=lambda c: len(c.reference.columns) if c.reference is not None else 0):
             self._found[column.name] = self._join(column)
 
     def _join(self, column: RestoreColumn) -> tuple[Expression, Expression]:
@@ -50,9 +52,20 @@ class References:
         if parent is None or name not in self._workspace.ids:
             return sa.null(), sa.null()
         ids = self._workspace.ids[name].alias(f"r{column.index}")
-        self.clause = self.clause.outerjoin(ids, ids.c[DIGEST] == digest)
+        agreeing: list[Expression] = []
+        for ours, theirs in self._pairs(column):
+            if ours.reference != column.reference and (ours.reference is None or ours.name in self._found):
+                # The row named is another one than the reference as a whole would point to.
+                agreeing.append(ids.c[exported_name(parent, theirs)] == self.value(ours))
+        self.clause = self.clause.outerjoin(ids, sa.and_(ids.c[DIGEST] == digest, *agreeing))
         referred = column.reference.referred_columns[column.reference.columns.index(column.name)]
         return ids.c[exported_name(parent, referred)], ids.c[DIGEST]
+
+    def _pairs(self, column: RestoreColumn) -> list[tuple[RestoreColumn, str]]:
+        """The columns of the reference that carries `column`, each with the one that it refers to."""
+        assert column.reference is not None
+        pairs = dict(zip(column.reference.columns, column.reference.referred_columns, strict=True))
+        return [(other, pairs[other.name]) for other in self._table.columns if other.name in pairs]
 
     def value(self, column: RestoreColumn) -> Expression:
         """The value for the target: resolved, or the raw one of a dangling reference, or NULL."""
@@ -73,10 +86,9 @@ class References:
     def is_dangling(self, column: RestoreColumn) -> Expression:
         """The row that it points to did not exist in the source either."""
         filled: list[Expression] = [self.stage.c[value_name(column)].is_not(None)]
-        if column.reference is not None and not is_polymorphic(column):
+        if not is_polymorphic(column):
             # A reference of several columns is off while one of them is empty.
-            others = [other for other in self._table.columns if other.name in column.reference.columns]
-            filled = [self._is_filled(other) for other in others]
+            filled = [self._is_filled(other) for other, _ in self._pairs(column)]
         return sa.and_(sa.not_(self.is_named(column)), *filled)
 
     def _is_filled(self, column: RestoreColumn) -> Expression:
@@ -85,13 +97,19 @@ class References:
 
     def is_stranger(self, column: RestoreColumn) -> Expression:
         """The raw value of a dangling reference now is the id of another row, or the target refuses it."""
-        if column.name in self._table.foreign:
-            return sa.true()
-        raw = self.stage.c[value_name(column)]
+        refused = [self._is_enforced(r) for r in self._table.table.references if column.name in r.columns]
+        return sa.or_(*refused, self._is_taken(column))
+
+    def _is_enforced(self, reference: Reference) -> Expression:
+        """A foreign key of the target looks at the row: none of its columns is empty."""
+        columns = [column for column in self._table.columns if column.name in reference.columns]
+        return sa.and_(*(self._is_filled(column) for column in columns))
+
+    def _is_taken(self, column: RestoreColumn) -> Expression:
+        """Whether there is, or will be, a row that has what the reference holds as a whole."""
         if not is_polymorphic(column):
-            assert column.reference is not None
-            index = column.reference.columns.index(column.name)
-            return self._taken(column.reference.table, column.reference.referred_columns[index], raw)
+            return self._names_a_row(column)
+        raw = self.stage.c[value_name(column)]
         label = self.stage.c[label_name(column)]
         taken: list[Expression] = []
         for target in self._workspace.targets_of(self._table, column):
@@ -101,16 +119,19 @@ class References:
             taken.append(sa.and_(label == target.label, sa.or_(there, coming)))
         return sa.or_(*taken) if taken else sa.false()
 
-    def _taken(self, name: str, referred: str, raw: Expression) -> Expression:
+    def _names_a_row(self, column: RestoreColumn) -> Expression:
+        assert column.reference is not None
+        name = column.reference.table
         if name not in self._workspace.keyed:
             return sa.false()
         row = self._backend.aliased(self._workspace.keyed[name].table, "o")
-        there = sa.exists().where(row.c[referred] == raw)
+        pairs = [(self.value(ours), theirs) for ours, theirs in self._pairs(column)]
+        there = sa.exists().where(*(row.c[theirs] == value for value, theirs in pairs))
         coming = self._workspace.plan.filled.get(name)
         if coming is None:
             return there
         ids = self._workspace.ids[name].alias("n")
-        return sa.or_(there, sa.exists().where(ids.c[exported_name(coming, referred)] == raw))
+        return sa.or_(there, sa.exists().where(*(ids.c[exported_name(coming, c)] == value for value, c in pairs)))
 
     def _coming_row(self, column: RestoreColumn, raw: Expression, target: PolymorphicTarget) -> Expression:
         """Whether a row that the restore inserts gets the id that `raw` holds."""

@@ -11,6 +11,7 @@ from edms_backup.config.infer import Candidate, candidates, whole_row
 from edms_backup.config.located import quoted
 from edms_backup.config.omit import check_omitted, remaining, without_columns
 from edms_backup.config.registry import WHOLE_ROW, Registry, TableRule, Unlisted
+from edms_backup.config.shared import with_shared
 from edms_backup.errors import RegistryError
 from edms_backup.model import KeyedTable, KeySource, Policy, Reference, ReferenceKind, Schema, Table
 
@@ -50,6 +51,7 @@ def apply_registry(registry: Registry, schema: Schema) -> Applied:
     omitted = {name: rule.policy.omit_columns for name, rule in registry.tables.items() if name in included}
     included = {name: without_columns(table, omitted.get(name, ())) for name, table in included.items()}
     references = {name: remaining(found, omitted.get(name, ())) for name, found in references.items()}
+    references = with_shared(included, references)
     keys = _Keys(registry, included, references)
     keyed = {name: _keyed(table, keys.chosen[name], references[name], registry) for name, table in included.items()}
     keyed = keys.settle(keyed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edms_backup.model import KeySource, Kind, Reference, ReferenceKind, Table, UniqueKey
+from edms_backup.model import KeySource, Kind, Reference, ReferenceKind, Table, UniqueKey, carriers
 
 _UUID_NAMES = ("uuid", "guid")
 _SURROGATE_NAMES = ("id", "pk", "oid", "rowid")
@@ -73,15 +73,18 @@ def _usable(table: Table, references: Sequence[Reference], columns: tuple[str, .
     """No numbered or computed column, no way back to the table itself, no reference into several tables."""
     if not columns:
         return False
-    barred = {c for r in references if r.table == table.name for c in r.columns}
-    barred |= {r.id_column for r in references if r.kind is ReferenceKind.POLYMORPHIC}
+    barred = {c for c, r in carriers(table, references).items() if r.table == table.name or _is_polymorphic(r)}
     return not any(
         table.column(name).auto_assigned or table.column(name).generated or name in barred for name in columns
     )
 
 
+def _is_polymorphic(reference: Reference) -> bool:
+    return reference.kind is ReferenceKind.POLYMORPHIC
+
+
 def _key_columns(reference: Reference) -> tuple[str, ...]:
-    return () if reference.kind is ReferenceKind.POLYMORPHIC else reference.columns
+    return () if reference.kind in (ReferenceKind.POLYMORPHIC, ReferenceKind.DERIVED) else reference.columns
 
 
 def _is_link(columns: tuple[str, ...], references: Sequence[Reference]) -> bool:

@@ -242,11 +242,15 @@ def _write(run: _Run) -> None:
     for name, writer in writers.items():
         with refusals(name):
             writer.insert(run.books[name])
+            if not writer.waits:
+                # Rows of other tables may refer to a value that a row of this one only gets now.
+                writer.update(run.books[name])
         run.progress.advance(run.books[name].inserted, name)
     for name, writer in writers.items():
         with refusals(name):
-            writer.patch(run.books[name])
-            writer.update(run.books[name])
+            if writer.waits:
+                writer.patch(run.books[name])
+                writer.update(run.books[name])
         run.progress.advance(run.books[name].updated, name)
     for name, writer in writers.items():
         with refusals(name):

@@ -80,8 +80,6 @@ class RestoreTable(ReferredTable):
     """The column that gets a new value where the archive's is taken."""
     deferred: frozenset[str]
     """Reference columns left empty on insert and patched when all rows are there."""
-    foreign: frozenset[str]
-    """Reference columns whose value the target's own foreign keys check."""
     rows: int
     """Rows that the archive has."""
     archived: str
@@ -304,7 +302,6 @@ def _plan_table(
         early=_early(table, exported),
         surrogate=_surrogate(table),
         deferred=_deferred(table, order, row_checked=row_checked) & written,
-        foreign=frozenset(c for r in table.table.references for c in r.columns),
         rows=rows,
         archived=mapped.archived(name),
     )
