@@ -203,6 +203,10 @@ class Backend:
         """CHECK constraints by table, likewise."""
         return None
 
+    def generated_by(self) -> Mapping[tuple[str, str], str] | None:
+        """The expressions of generated columns by (table, column), likewise."""
+        return None
+
     def fraction(self, column: Mapping[str, Any], kind: Kind) -> int | None:
         """Digits after the point that a reflected column keeps."""
         return getattr(column["type"], "scale", None) if kind is Kind.DECIMAL else None
@@ -277,6 +281,10 @@ class Backend:
         """See that the application's next insert gets a number above all that are there."""
 
     # --- staging ------------------------------------------------------------------------------------------------
+
+    def as_stored(self, target: sa.FromClause, names: Sequence[str], rows: sa.Select[Any]) -> sa.SelectBase:
+        """`rows`, which have the columns `names` of `target` last, so that they compare as those of `target` do."""
+        return rows
 
     def nullable_copy(self, table: sa.FromClause) -> sa.FromClause:
         """A FROM clause that has the columns of `table` with their types, but all nullable."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -12,11 +11,13 @@ import sqlalchemy as sa
 
 from edms_backup.backends.base import Expression
 from edms_backup.backends.composites import broken_pairs
-from edms_backup.backends.decide import Action
+from edms_backup.backends.decide import WRITTEN, Action
+from edms_backup.backends.decided import DECIDED_ACTION, DECIDED_ROW, catalogue_text, decided_rows
 from edms_backup.backends.joins import KeyJoins
 from edms_backup.backends.match import BOUND_VALUES
 from edms_backup.backends.references import References
-from edms_backup.backends.staging import shown_pairs, shown_row
+from edms_backup.backends.staging import shown_row
+from edms_backup.backends.uniqueness import Uniqueness
 from edms_backup.backends.workspace import (
     ACTION,
     BY_UNIQUE,
@@ -24,18 +25,16 @@ from edms_backup.backends.workspace import (
     KEY,
     MATCHED,
     NOT_MATCHED,
-    PREFIX,
     ROW,
     UNRESOLVED,
     Workspace,
     exported_name,
     is_polymorphic,
-    same_row,
     text_name,
     value_name,
 )
 from edms_backup.graph.keys import expand_key
-from edms_backup.model import OnConflict, OnMatch, Reference, UniqueKey
+from edms_backup.model import OnConflict, OnMatch, Reference
 from edms_backup.options import OnUnresolved
 from edms_backup.plan.restore import RestoreColumn, RestoreTable
 from edms_backup.report import Problem
@@ -46,8 +45,6 @@ SHOWN = 10
 
 Found = Callable[[int, list[Problem]], None]
 """Told how many rows a check found, and some of them as problems."""
-
-WRITTEN = (Action.INSERT, Action.UPDATE)
 
 
 class Checks:
@@ -139,9 +136,7 @@ class Checks:
         for reference, broken in broken_pairs(self._workspace, self._table):
             rows = self._rows(self._final.c[ACTION].in_(WRITTEN), broken)
             self._fail(rows, partial(self._broken_problem, reference))
-        for unique in self._uniques():
-            self._taken(unique)
-            self._shared(unique)
+        Uniqueness(self._workspace, self._table, self._fail, self._problem).run()
         for check in self._table.table.checks:
             self._violated(check.name, check.condition)
         self._set_failed()
@@ -227,104 +222,15 @@ class Checks:
     def _empty_problem(self, code: str, what: str, column: str, row: Sequence[Any]) -> Problem:
         return self._problem(code, row[1], what, column)
 
-    def _uniques(self) -> list[UniqueKey]:
-        table = self._table.table
-        primary = [UniqueKey("primary key", table.primary_key)] if table.primary_key else []
-        written = {column.name for column in self._table.columns} | set(self._table.identity)
-        found = [
-            *primary,
-            *(u for u in table.uniques if not u.partial and set(u.columns) != set(table.primary_key)),
-        ]
-        return [unique for unique in found if unique.columns and set(unique.columns) <= written]
-
-    def _equal(self, unique: UniqueKey, ours: Callable[[str], Expression], theirs: Callable[[str], Expression]) -> Any:
-        conditions = []
-        for name in unique.columns:
-            same: Any = theirs(name) == self._as_compared(unique, name, ours(name))
-            if unique.nulls_equal and self._table.table.column(name).nullable:
-                same = sa.or_(same, sa.and_(theirs(name).is_(None), ours(name).is_(None)))
-            conditions.append(same)
-        return sa.and_(*conditions)
-
-    def _as_compared(self, unique: UniqueKey, name: str, value: Expression) -> Expression:
-        """A staged value under the collation of the target's unique index, where staging does not have it."""
-        collation = dict(zip(unique.columns, unique.collations, strict=False)).get(name)
-        return sa.collate(value, collation) if collation else value
-
-    def _taken(self, unique: UniqueKey) -> None:
-        """New values of a unique key that another row of the target has."""
-        joins = KeyJoins(self._backend, self._workspace.keyed, self._table.name)
-        target = joins.root
-        leaves = () if self._table.keyed.whole_row else expand_key(self._workspace.keyed, self._table.name)
-        key = [self._backend.text(joins.leaf(target, leaf)) for leaf in leaves]
-        final = self._final
-        same = self._equal(unique, self._final_value, lambda name: target.c[name])
-        own = sa.and_(
-            final.c[MATCHED] != NOT_MATCHED, same_row(self._table, lambda name: target.c[name], self._final_value)
-        )
-        values = [self._backend.text(self._final_value(name)) for name in unique.columns]
-        rows = (
-            sa.select(final.c[ROW], self._stage.c[KEY], sa.literal(len(values)), *values, *key, final.c[MATCHED])
-            .select_from(joins.clause.join(final, same).join(self._stage, self._stage.c[ROW] == final.c[ROW]))
-            .where(final.c[ACTION].in_(WRITTEN), sa.not_(own))
-        )
-        self._fail(rows, lambda row: self._conflict(unique, row))
-
-    def _conflict(self, unique: UniqueKey, row: Sequence[Any]) -> Problem:
-        values, theirs = list(row[3 : 3 + row[2]]), list(row[3 + row[2] : -1])
-        pairs = shown_pairs(unique.columns, values)
-        other = shown_row(self._table.name, theirs)
-        what = f"{pairs} is taken in the target by {other} ({unique.name})"
-        hint = "; the registry's keep_columns can leave the target's value"
-        if row[-1] == NOT_MATCHED:
-            hint = "; the registry's on_conflict can take that row for this one"
-            if self._table.policy.on_conflict is not OnConflict.FAIL:
-                hint = "; on_conflict cannot decide it: several rows could be meant, or the key would change"
-        return self._problem("unique-conflict", row[1], what + hint, unique.columns[0], values)
-
-    def _shared(self, unique: UniqueKey) -> None:
-        """New values of a unique key that two rows of the archive want."""
-        if set(unique.columns) == {self._table.surrogate}:
-            return
-        final = self._final
-        columns = [self._final_value(name) for name in unique.columns]
-        compared = [self._as_compared(unique, name, self._final_value(name)) for name in unique.columns]
-        filled = [] if unique.nulls_equal else [column.is_not(None) for column in columns]
-        holders = sa.func.count().over(partition_by=compared).label("holders")
-        values = [self._backend.text(column).label(f"u{i}") for i, column in enumerate(columns)]
-        wanted = (
-            sa.select(final.c[ROW], holders, *values).where(final.c[ACTION].in_(WRITTEN), *filled).subquery("wanted")
-        )
-        rows = (
-            sa.select(wanted.c[ROW], self._stage.c[KEY], *(wanted.c[value.name] for value in values))
-            .select_from(wanted.join(self._stage, self._stage.c[ROW] == wanted.c[ROW]))
-            .where(wanted.c.holders > 1)
-        )
-        self._fail(rows, lambda row: self._shared_problem(unique, row))
-
-    def _shared_problem(self, unique: UniqueKey, row: Sequence[Any]) -> Problem:
-        values = list(row[2:])
-        pairs = shown_pairs(unique.columns, values)
-        what = f"{pairs} is wanted by another row of the archive too ({unique.name})"
-        return self._problem("unique-conflict", row[1], what, unique.columns[0], values)
-
     def _violated(self, name: str, condition: str) -> None:
         """Rows that a CHECK constraint of the target refuses; the condition is the server's own text of it."""
-        known = self._table.final_columns
-        unknown = [column.name for column in self._table.table.columns if column.name not in known]
-        if any(re.search(rf"\b{re.escape(name)}\b", condition) for name in unknown):
+        decided = decided_rows(self._workspace, self._table, [condition])
+        if decided is None:
             # It is about a column that the archive does not have; the server will say.
             return
-        columns = [self._final_value(name).label(name) for name in known]
-        # The table may well have columns that are called like ours.
-        number, action = self._final.c[ROW].label(f"{PREFIX}row"), self._final.c[ACTION].label(f"{PREFIX}action")
-        row = sa.select(number, action, *columns).subquery(self._table.name)
-        stage = self._stage.alias("staged")
-        rows = (
-            sa.select(stage.c[ROW], stage.c[KEY])
-            .select_from(row.join(stage, stage.c[ROW] == row.c[number.name]))
-            .where(row.c[action.name].in_(WRITTEN), sa.not_(sa.literal_column(f"({condition})")))
-        )
+        wrong = sa.select(decided.c[DECIDED_ROW])
+        wrong = wrong.where(decided.c[DECIDED_ACTION].in_(WRITTEN), sa.not_(catalogue_text(condition)))
+        rows = self._staged(wrong)
         self._fail(
             rows,
             lambda found: self._problem("check-violated", found[1], f"violates the check {name}: {condition}"),

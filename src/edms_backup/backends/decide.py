@@ -42,6 +42,9 @@ class Action(StrEnum):
     FAIL = "fail"
 
 
+WRITTEN = (Action.INSERT, Action.UPDATE)
+
+
 def decide_rows(workspace: Workspace, table: RestoreTable) -> None:
     """Fill *final* of a table. All tables must have been matched."""
     backend, plan = workspace.backend, workspace.plan

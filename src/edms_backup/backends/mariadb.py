@@ -95,6 +95,15 @@ class MariaDB(Backend):
             found.setdefault(table, []).append(Check(name, condition))
         return {table: tuple(checks) for table, checks in found.items()}
 
+    def generated_by(self) -> Mapping[tuple[str, str], str]:
+        query = sa.text(
+            "SELECT table_name, column_name, CASE WHEN collation_name IS NULL THEN generation_expression ELSE "
+            "concat('convert((', generation_expression, ') using ', character_set_name, ') collate ', collation_name) "
+            "END FROM information_schema.columns "
+            "WHERE table_schema = DATABASE() AND generation_expression IS NOT NULL"
+        )
+        return {(table, column): text for table, column, text in self.connection.execute(query)}
+
     def fraction(self, column: Mapping[str, Any], kind: Kind) -> int | None:
         if kind in (Kind.TIMESTAMP, Kind.TIME):
             return getattr(column["type"], "fsp", None) or 0

@@ -16,7 +16,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from edms_backup.backends.base import Backend, Capabilities, Convert, Expression, generic_kind
-from edms_backup.model import Column, Kind, Table
+from edms_backup.model import Column, KeyPart, Kind, Table, UniqueKey
 from edms_backup.values import forms
 
 _SESSION = (
@@ -64,6 +64,31 @@ _SEQUENCE = sa.text(
     """
 )
 """The sequence that a column owns, else the one that its default takes numbers from."""
+
+
+_UNIQUES = sa.text(
+    """
+    SELECT schema.nspname, "table".relname, index.relname,
+        coalesce(CAST(to_jsonb(i) ->> 'indnullsnotdistinct' AS boolean), false), i.indisvalid,
+        pg_get_expr(i.indpred, i.indrelid, true), NOT i.indimmediate,
+        attribute.attname, pg_get_indexdef(i.indexrelid, k, true),
+        CASE WHEN i.indcollation[k - 1] <> coalesce(attribute.attcollation, 0) THEN
+            (SELECT format('%I.%I', n.nspname, c.collname) FROM pg_collation c
+             JOIN pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = i.indcollation[k - 1]) END,
+        (SELECT format('OPERATOR(%I.%s)', n.nspname, o.oprname) FROM pg_constraint constraint_
+         JOIN pg_operator o ON o.oid = constraint_.conexclop[k] JOIN pg_namespace n ON n.oid = o.oprnamespace
+         WHERE constraint_.conindid = i.indexrelid AND constraint_.contype = 'x' AND o.oprname <> '=')
+    FROM pg_index i
+    JOIN pg_class "table" ON "table".oid = i.indrelid
+    JOIN pg_namespace schema ON schema.oid = "table".relnamespace
+    JOIN pg_class index ON index.oid = i.indexrelid
+    CROSS JOIN LATERAL generate_series(1, CAST(i.indnkeyatts AS integer)) AS k
+    LEFT JOIN pg_attribute attribute ON attribute.attrelid = i.indrelid AND attribute.attnum = i.indkey[k - 1]
+    WHERE (i.indisunique OR i.indisexclusion) AND i.indislive AND NOT i.indisprimary
+    ORDER BY i.indexrelid, k
+    """
+)
+"""The parts of all unique indexes and exclusion constraints, in the words of the server."""
 
 
 class LockTables(sa.Executable, sa.ClauseElement):
@@ -187,6 +212,17 @@ class PostgreSQL(Backend):
         found = self.connection.execute(query)
         return frozenset(self.table_name(schema, name) for schema, name in found if schema in known)
 
+    def unique_keys(self) -> Mapping[str, tuple[UniqueKey, ...]]:
+        known = (self.schema_name, *self.other_schemas)
+        grouped: dict[tuple[str, str], list[Any]] = {}
+        for schema, table, *index in self.connection.execute(_UNIQUES):
+            if schema in known:
+                grouped.setdefault((self.table_name(schema, table), index[0]), []).append(index[1:])
+        found: dict[str, list[UniqueKey]] = {}
+        for (table, name), rows in grouped.items():
+            found.setdefault(table, []).append(_unique_key(name, rows))
+        return {table: tuple(keys) for table, keys in found.items()}
+
     def is_auto_assigned(self, column: Mapping[str, Any], native: str, primary_key: tuple[str, ...]) -> bool:
         return bool(column.get("identity")) or str(column.get("default") or "").startswith("nextval(")
 
@@ -284,3 +320,16 @@ class PostgreSQL(Backend):
     def insert_from(self, target: sa.TableClause, columns: Sequence[Column], query: sa.Select[Any]) -> sa.Insert:
         kind = OverridingInsert if any(column.identity_always for column in columns) else sa.Insert
         return kind(target).from_select([column.name for column in columns], query)
+
+
+def _unique_key(name: str, rows: Sequence[Any]) -> UniqueKey:
+    nulls_equal, valid, condition, deferrable = rows[0][:4]
+    parts = []
+    for *_, column, text, collation, operator in rows:
+        expression = text if column is None else None
+        if collation is not None:
+            expression = f"({text}) COLLATE {collation}"
+        parts.append(KeyPart(column, expression, operator=operator))
+    columns = tuple(part.column for part in parts if part.column is not None)
+    special = condition is not None or len(columns) < len(parts) or any(part.operator for part in parts)
+    return UniqueKey(name, columns, special or not valid, nulls_equal, tuple(parts), condition, deferrable)

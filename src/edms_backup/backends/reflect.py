@@ -13,7 +13,7 @@ from sqlalchemy.engine.interfaces import TableKey
 from sqlalchemy.exc import SAWarning
 
 from edms_backup.errors import RegistryError
-from edms_backup.model import Check, Column, Reference, Schema, Table, UniqueKey
+from edms_backup.model import Check, Column, KeyPart, Reference, Schema, Table, UniqueKey
 
 if TYPE_CHECKING:
     from edms_backup.backends.base import Backend
@@ -25,7 +25,7 @@ def reflect(backend: Backend) -> Schema:
     """All tables of the database. Raises RegistryError where two would go by one name."""
     inspector = sa.inspect(backend.connection)
     native, hidden = backend.native_types(), backend.left_out_tables()
-    own_uniques, own_checks = backend.unique_keys(), backend.checks()
+    own_uniques, own_checks, expressions = backend.unique_keys(), backend.checks(), backend.generated_by()
     tables: dict[str, Table] = {}
     for schema in (None, *backend.other_schemas):
         found = _inspect(backend, inspector, schema or backend.schema_name)
@@ -47,7 +47,9 @@ def reflect(backend: Backend) -> Schema:
             primary_key = tuple(found.primary[key]["constrained_columns"]) if key in found.primary else ()
             tables[name] = Table(
                 name=name,
-                columns=_columns(backend, found.columns[key], name, native, checks, primary_key, referring),
+                columns=_columns(
+                    backend, found.columns[key], name, native, checks, primary_key, referring, expressions
+                ),
                 primary_key=primary_key,
                 references=_references(backend, foreign, found),
                 uniques=tuple(sorted(uniques, key=lambda u: (u.partial, u.columns, u.name))),
@@ -95,6 +97,7 @@ def _columns(
     checks: tuple[Check, ...],
     primary_key: tuple[str, ...],
     referring: frozenset[str],
+    own: Mapping[tuple[str, str], str] | None,
 ) -> tuple[Column, ...]:
     documents = frozenset(
         match["column"] for check in checks if (match := _JSON_CHECK.search(check.condition)) is not None
@@ -115,6 +118,7 @@ def _columns(
                 nullable=bool(column["nullable"]) and primary_key != (name,),
                 has_default=column.get("default") is not None or bool(identity),
                 generated=column.get("computed") is not None,
+                computed=(column.get("computed") or {}).get("sqltext") if own is None else own.get((table, name)),
                 identity_always=bool(identity.get("always")),
                 auto_assigned=name not in referring and backend.is_auto_assigned(column, type_name, primary_key),
             )
@@ -155,22 +159,27 @@ def _references(backend: Backend, foreign: Any, found: _Inspected) -> tuple[Refe
 
 
 def _uniques(constraints: Any, indexes: Any) -> tuple[UniqueKey, ...]:
+    """Unique constraints and indexes, but for what the inspector cannot describe (expressions, conditions)."""
     found: dict[tuple[str, ...], UniqueKey] = {}
     for constraint in constraints:
-        columns = tuple(constraint["column_names"])
-        options = constraint.get("dialect_options") or {}
-        nulls_equal = bool(options.get("postgresql_nulls_not_distinct"))
-        found[columns] = UniqueKey(constraint.get("name") or "", columns, nulls_equal=nulls_equal)
-    for index in indexes:
-        if not index["unique"]:
+        if constraint.get("duplicates_index"):
+            # The index says more: of how many letters.
             continue
-        names = index["column_names"]
+        columns = tuple(constraint["column_names"])
+        found[columns] = UniqueKey(constraint.get("name") or "", columns)
+    for index in indexes:
         options = index.get("dialect_options") or {}
-        # A unique index over the first letters of a column does not make the column unique either.
-        partial = None in names or any(option.endswith(("_where", "_length")) for option in options)
-        columns = tuple(name for name in names if name is not None)
-        if partial or columns not in found:
-            slot = (*columns, str(index["name"])) if partial else columns
-            nulls_equal = bool(options.get("postgresql_nulls_not_distinct"))
-            found[slot] = UniqueKey(str(index["name"]), columns, partial, nulls_equal)
+        columns = tuple(index["column_names"])
+        if not index["unique"] or None in columns or any(option.endswith("_where") for option in options):
+            continue
+        lengths: Mapping[str, int] = next(
+            (value for option, value in options.items() if option.endswith("_length")), {}
+        )
+        if lengths:
+            # Unique first letters of a column do not make the column unique over the whole table.
+            parts = tuple(KeyPart(name, letters=lengths.get(name)) for name in columns)
+            key = UniqueKey(str(index["name"]), columns, partial=True, parts=parts)
+            found[(*columns, key.name)] = key
+        elif columns not in found:
+            found[columns] = UniqueKey(str(index["name"]), columns)
     return tuple(found.values())

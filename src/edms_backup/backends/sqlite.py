@@ -98,6 +98,9 @@ class SQLite(Backend):
     def checks(self) -> Mapping[str, tuple[Check, ...]]:
         return sqlite_schema.checks(self.connection)
 
+    def generated_by(self) -> Mapping[tuple[str, str], str]:
+        return sqlite_schema.generated(self.connection)
+
     def fraction(self, column: Mapping[str, Any], kind: Kind) -> int | None:
         return None
 
@@ -131,6 +134,11 @@ class SQLite(Backend):
 
     def highest_number(self, column: Column) -> int:
         return 2**63 - 1
+
+    def as_stored(self, target: sa.FromClause, names: Sequence[str], rows: sa.Select[Any]) -> sa.SelectBase:
+        # A temporary table has no collations; of a compound SELECT those of its first part count.
+        own = [sa.null().label(column.name) for column in list(rows.selected_columns)[: -len(names)]]
+        return sa.select(*own, *(target.c[name] for name in names)).where(sa.false()).union_all(rows)
 
     def last_number(self, table: Table, column: str) -> int:
         has_sequence = sa.text("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'")
