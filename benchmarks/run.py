@@ -113,12 +113,12 @@ def filled(url: sa.URL, rows: Any = ()) -> int:
     return fill(sa.create_engine(url, poolclass=NullPool), rows)
 
 
-def measured(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> Took:
-    """Run a command as a process; exits where it fails."""
+def measured(command: Sequence[str | Path], env: Mapping[str, str] | None = None, expected: int = 0) -> Took:
+    """Run a command as a process; exits where it ends with another status than `expected`."""
     watch = [sys.executable, "-I", "-S", str(HERE / "measure.py"), *map(str, command)]
     done = subprocess.run(watch, check=True, stdout=subprocess.PIPE, env={**os.environ, **(env or {})})
     found = json.loads(done.stdout)
-    if found.pop("status"):
+    if found.pop("status") != expected:
         sys.exit(f"failed: {shlex.join(map(str, command))}\n{found['output']}")
     return Took(**found)
 
@@ -235,7 +235,8 @@ def _mariadb(url: sa.URL) -> tuple[list[str], dict[str, str]]:
 
 
 @contextmanager
-def _databases(product: str, folder: Path) -> Iterator[Databases]:
+def databases_of(product: str, folder: Path) -> Iterator[Databases]:
+    """Databases of one product, dropped at the end."""
     address = os.environ.get(f"EDMS_TEST_{product.upper()}_URL")
     made = Databases(product, None if product == "sqlite" else sa.make_url(str(address)), folder)
     try:
@@ -253,7 +254,7 @@ def benchmark(product: str, rows: int, runs: int) -> tuple[int, list[Figures]]:
     figures: dict[tuple[str, str], Figures] = {}
     with tempfile.TemporaryDirectory(prefix="edms-bench-") as temporary:
         folder = Path(temporary)
-        with _databases(product, folder) as databases:
+        with databases_of(product, folder) as databases:
             content = Content(rows)
             live = databases.new()
             total = filled(live, content.live())

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edms_backup.options import CreateOptions, RestoreOptions, Source
+from edms_backup.options import CreateOptions, DiffOptions, RestoreOptions, Source
 from edms_backup.progress import NoProgress, Progress
 from edms_backup.report import (
     CreateReport,
+    DiffReport,
     FingerprintReport,
     Inventory,
     RestoreReport,
@@ -18,6 +19,7 @@ from edms_backup.report import (
 )
 
 QUIET = NoProgress()
+EVERYTHING = DiffOptions()
 
 
 def create(source: Source, options: CreateOptions, progress: Progress = QUIET) -> CreateReport:
@@ -47,7 +49,7 @@ def inventory(source: Source, progress: Progress = QUIET) -> Inventory:
 def verify(archive: Path, progress: Progress = QUIET, source: Source | None = None) -> VerifyReport:
     """Read a whole archive: checksums, rows, references. Damage is in the report's problems.
 
-    With `source` also say which tables of that database have another content than the archive.
+    With `source` also say which rows of that database are others than those of the archive.
     """
     from edms_backup.execute.verify import verify as run
 
@@ -61,3 +63,12 @@ def fingerprint(source: Source | Path, progress: Progress = QUIET) -> Fingerprin
     if isinstance(source, Path):
         return fingerprint_archive(source, progress)
     return fingerprint_database(source, progress)
+
+
+def diff(
+    left: Source | Path, right: Source | Path, options: DiffOptions = EVERYTHING, progress: Progress = QUIET
+) -> DiffReport:
+    """Name the rows that are different between two databases or archives (Paths), by their natural keys."""
+    from edms_backup.execute.diff import diff as run
+
+    return run(left, right, options, progress)

@@ -62,3 +62,12 @@ class RestoreOptions:
     ids: Ids = Ids.PRESERVE
     tables: tuple[str, ...] = ()
     on_unresolved: OnUnresolved = OnUnresolved.FAIL
+
+
+@dataclass(frozen=True)
+class DiffOptions:
+    """`diff`: which tables, and how much of a difference is named."""
+
+    tables: tuple[str, ...] = ()
+    limit: int = 20
+    """Rows that are named of each table and kind; all are counted."""

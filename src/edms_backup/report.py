@@ -249,3 +249,75 @@ class FingerprintReport:
     def as_json(self) -> dict[str, Any]:
         """`fingerprint --json`."""
         return {"fingerprint": self.fingerprint, "tables": dict(self.tables)}
+
+
+@dataclass(frozen=True)
+class ChangedRow:
+    """A row that both sides have, with other values."""
+
+    key: KeyValue
+    columns: tuple[str, ...]
+    values: tuple[tuple[str, str], ...]
+    """Of each of `columns` left and right, as short text around the first difference."""
+
+    def as_json(self) -> dict[str, Any]:
+        """One of `changed`."""
+        return {"key": self.key, "columns": list(self.columns)}
+
+
+@dataclass(frozen=True)
+class TableDiff:
+    """What is different in one table. At most some rows are named, `counts` has them all."""
+
+    counts: Mapping[str, int]
+    """`only_left`, `only_right`, `changed` and `same` rows."""
+    only_left: tuple[KeyValue, ...] = ()
+    only_right: tuple[KeyValue, ...] = ()
+    changed: tuple[ChangedRow, ...] = ()
+
+    @property
+    def different(self) -> int:
+        """Rows that are not the same on both sides."""
+        return sum(self.counts.values()) - self.counts["same"]
+
+    def as_json(self) -> dict[str, Any]:
+        """One table of `diff --json`."""
+        return {
+            "only_left": list(self.only_left),
+            "only_right": list(self.only_right),
+            "changed": [row.as_json() for row in self.changed],
+            "counts": dict(self.counts),
+        }
+
+
+@dataclass(frozen=True)
+class DiffReport:
+    """What is different between two sides, each an archive or a database."""
+
+    left: str
+    right: str
+    tables: Mapping[str, TableDiff]
+    """All that were compared."""
+    problems: tuple[Problem, ...] = ()
+    """Tables and columns that only one side has, and what makes rows hard to tell apart."""
+
+    @property
+    def equal(self) -> bool:
+        """Nothing is different."""
+        return not self.problems and not any(table.different for table in self.tables.values())
+
+    def totals(self) -> dict[str, int]:
+        """Each count summed over the tables."""
+        names = ("only_left", "only_right", "changed", "same")
+        return {name: sum(table.counts[name] for table in self.tables.values()) for name in names}
+
+    def as_json(self) -> dict[str, Any]:
+        """`diff --json`."""
+        return {
+            "equal": self.equal,
+            "left": self.left,
+            "right": self.right,
+            "tables": {name: table.as_json() for name, table in self.tables.items()},
+            "totals": self.totals(),
+            "problems": [problem.as_json() for problem in self.problems],
+        }

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import diff
 from benchmarks.run import TOOL, WORKS, main
 
 
@@ -18,6 +19,12 @@ def test_a_minimal_run_on_sqlite(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert ours[0]["archive_bytes"] > 0
     table = capsys.readouterr().out
     assert all(work in table for work in WORKS)
+
+
+def test_a_minimal_comparison(capsys: pytest.CaptureFixture[str]) -> None:
+    diff.main(["--rows", "60"])
+    lines = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [line[2] for line in lines] == [diff.EQUAL, diff.TEN]
 
 
 def test_a_product_without_an_address(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

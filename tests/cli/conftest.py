@@ -12,13 +12,16 @@ from edms_backup.cli.main import cli
 from edms_backup.progress import Progress
 from edms_backup.report import (
     Books,
+    ChangedRow,
     CreateReport,
+    DiffReport,
     FingerprintReport,
     Inventory,
     InventoryReference,
     InventoryTable,
     Problem,
     RestoreReport,
+    TableDiff,
     TableWritten,
     VerifyReport,
 )
@@ -66,6 +69,7 @@ class FakeApi:
             excluded=("django_session",),
         )  # fmt: skip
         self.verified = VerifyReport("edms.tar", 7, 3)
+        self.compared = DiffReport("a.tar", "b.tar", {"users": compared_table(same=1200), LONG: compared_table()})
         self.printed = FingerprintReport("ab" * 32, {"users": "cd" * 32})
 
     def _answer(self, progress: Progress, answer: Any, *call: Any) -> Any:
@@ -91,8 +95,27 @@ class FakeApi:
     def verify(self, archive: Any, progress: Progress, source: Any = None) -> Any:
         return self._answer(progress, self.verified, archive)
 
+    def diff(self, left: Any, right: Any, options: Any, progress: Progress) -> Any:
+        return self._answer(progress, self.compared, left, right, options)
+
     def fingerprint(self, source: Any, progress: Progress) -> Any:
         return self._answer(progress, self.printed, source)
+
+
+def compared_table(
+    *changed: ChangedRow, same: int = 0, only_left: int = 0, only_right: int = 0, more: int = 0
+) -> TableDiff:
+    """Rows of each kind, all of them named but `more`."""
+    counts = {
+        "only_left": only_left + more,
+        "only_right": only_right,
+        "changed": len(changed) + more,
+        "same": same,
+    }
+    left, right = (
+        [[f"{side} {n}", None] for n in range(number)] for side, number in (("l", only_left), ("r", only_right))
+    )
+    return TableDiff(counts, tuple(left), tuple(right), changed)
 
 
 def inventory_table(
@@ -121,7 +144,7 @@ def problems(number: int) -> tuple[Problem, ...]:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
     fake = FakeApi()
-    for name in ("create", "restore", "inventory", "verify", "fingerprint"):
+    for name in ("create", "restore", "inventory", "verify", "diff", "fingerprint"):
         monkeypatch.setattr(api, name, getattr(fake, name))
     return fake
 

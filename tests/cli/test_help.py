@@ -13,7 +13,8 @@ from edms_backup import __version__
 from edms_backup.cli.command import Command
 from edms_backup.cli.main import cli
 
-COMMANDS = [cli.commands[name] for name in ("create", "restore", "inventory", "verify", "fingerprint", "demo")]
+NAMES = ("create", "restore", "inventory", "verify", "diff", "fingerprint", "demo")
+COMMANDS = [cli.commands[name] for name in NAMES]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edms_backup.options import CreateOptions, Ids, Mode, OnUnresolved, RestoreOptions, Source
+from edms_backup.options import CreateOptions, DiffOptions, Ids, Mode, OnUnresolved, RestoreOptions, Source
 
 SOURCE = Source("sqlite:///x.db")
 
@@ -76,6 +76,17 @@ def test_no_database_is_said(fake: Any, run: Any) -> None:
     assert result.exit_code == 2
     assert result.stderr.startswith("error: no database is named\nhint: give --db URL or set EDMS_BACKUP_DB")
     assert not fake.calls
+
+
+def test_diff_of_archives_urls_and_the_database(fake: Any, run: Any) -> None:
+    run("diff", "a.tar", "sqlite:///other", "--registry", "edms")
+    run("diff", "sqlite:///other", "--limit", "3", "--tables", "a,b*", "--tables", "c")
+    assert fake.calls == [
+        (Path("a.tar"), Source("sqlite:///other", "edms"), DiffOptions()),
+        (Source("sqlite:///other"), Source("sqlite:///x.db"), DiffOptions(("a", "b*", "c"), 3)),
+    ]
+    assert run("diff").exit_code == 2
+    assert run("diff", "a", "b", "--limit", "-1").exit_code == 2
 
 
 def test_fingerprint_of_an_archive_a_url_and_the_database(fake: Any, run: Any) -> None:

@@ -8,12 +8,18 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from edms_backup.report import Books, FingerprintReport, Problem, TableWritten, VerifyReport
+from edms_backup.report import Books, ChangedRow, FingerprintReport, Problem, TableWritten, VerifyReport
 
-from .conftest import LONG, problems
+from .conftest import LONG, compared_table, problems
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-COMMANDS = [("create", "-o", "x"), ("restore", "a.tar"), ("inventory",), ("verify", "a.tar")]
+COMMANDS = [
+    ("create", "-o", "x"),
+    ("restore", "a.tar"),
+    ("inventory",),
+    ("verify", "a.tar"),
+    ("diff", "a.tar", "b.tar"),
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -201,6 +207,47 @@ def test_fingerprint(fake: Any, run: Any) -> None:
     assert run("fingerprint", "x", "-q").stdout == f"{'ab' * 32}\n"
     fake.printed = FingerprintReport("0", {})
     assert json.loads(run("fingerprint", "x", "--json").stdout) == {"fingerprint": "0", "tables": {}}
+
+
+CHANGED = (
+    ChangedRow(["b"], ("email", "metadata"), (('"old"', '"new"'), ("null", '"mysql://u:secret@h/d \x1b[2J"'))),
+    ChangedRow(["k" * 300], ("email",), (("1", "2"),)),
+)
+
+
+def test_diff(fake: Any, run: Any, terminal: dict[str, str]) -> None:
+    assert run("diff", "a", "b").stdout == "equal: 1,200 rows of 2 tables\n"
+    tables = {
+        "users": compared_table(*CHANGED, same=5, only_left=2, only_right=1, more=1000),
+        "same": compared_table(same=7),
+        LONG: compared_table(),
+    }
+    fake.compared = replace(fake.compared, tables=tables, problems=(Problem("missing-table", "only left", LONG),))
+    result = run("diff", "a", "b")
+    assert result.exit_code == 5
+    assert result.stdout == (
+        "users: 1,002 only left, 1 only right, 1,002 changed\n"
+        '  - ["l 0", null]\n  - ["l 1", null]\n  - … and 1,000 more\n'
+        '  + ["r 0", null]\n'
+        f'  ~ ["b"]: email, metadata\n  ~ ["{"k" * 198}…: email\n  ~ … and 1,000 more\n\n'
+        f"{LONG}: the rows are the same\n  ! only left\n\n"
+        "different: 2 of 3 tables; rows: 1,002 only left, 1 only right, 1,002 changed, 12 the same\n"
+    )
+    detailed = run("diff", "a", "b", "-v").stdout
+    assert '      email: "old" → "new"\n      metadata: null → "mysql://u:***@h/d \\x1b[2J"\n' in detailed
+    quiet = run("diff", "a", "b", "-q")
+    assert (quiet.exit_code, quiet.stdout) == (5, "")
+    assert quiet.stderr.startswith("different: 2 of 3 tables; ")
+    shown = run("diff", "a", "b", "-v", **terminal).stdout
+    assert "\x1b[2J" not in shown
+    assert all(cell_len(line) <= int(terminal["COLUMNS"]) for line in ANSI.sub("", shown).splitlines())
+    document = json.loads(run("diff", "a", "b", "--json").stdout)
+    assert document["equal"] is False
+    assert document["tables"]["users"]["changed"][0] == {"key": ["b"], "columns": ["email", "metadata"]}
+    assert document["tables"]["users"]["only_left"] == [["l 0", None], ["l 1", None]]
+    assert document["tables"]["same"]["counts"] == {"only_left": 0, "only_right": 0, "changed": 0, "same": 7}
+    assert document["totals"] == {"only_left": 1002, "only_right": 1, "changed": 1002, "same": 12}
+    assert document["problems"][0]["code"] == "missing-table"
 
 
 def test_inventory(run: Any) -> None:

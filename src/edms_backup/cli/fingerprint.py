@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 from rich.text import Text
 
@@ -13,7 +11,6 @@ from edms_backup.cli.output import Output
 from edms_backup.cli.session import Session, common_options
 from edms_backup.cli.text import safe
 from edms_backup.errors import ExitCode
-from edms_backup.options import Source
 
 
 @click.command(
@@ -36,16 +33,9 @@ def fingerprint(session: Session, source: str | None) -> int:
     order of rows and the database product, as long as the registry is the same. -q prints the hash of the
     whole only.
     """
-    asked: Source | Path
-    if source is None:
-        asked = session.source()
-    elif "://" in source:
-        asked = Source(source, session.registry_name())
-    else:
-        asked = Path(source)
     screen = Output(session)
     with screen.progress() as progress:
-        report = api.fingerprint(asked, progress)
+        report = api.fingerprint(session.side(source), progress)
     if session.quiet:
         screen.answer(report.fingerprint)
     else:

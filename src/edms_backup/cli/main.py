@@ -15,6 +15,7 @@ from edms_backup import __version__
 from edms_backup.cli import failures
 from edms_backup.cli.create import create
 from edms_backup.cli.demo import demo
+from edms_backup.cli.diff import diff
 from edms_backup.cli.fingerprint import fingerprint
 from edms_backup.cli.inventory import inventory
 from edms_backup.cli.restore import restore
@@ -76,7 +77,7 @@ def cli(context: click.Context) -> None:
         context.exit(int(ExitCode.USAGE))
 
 
-for _command in (create, restore, inventory, verify, fingerprint, demo):
+for _command in (create, restore, inventory, verify, diff, fingerprint, demo):
     cli.add_command(_command)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -49,6 +50,12 @@ class Session:
                 hint="give --db URL or set EDMS_BACKUP_DB, e.g. postgresql+psycopg://user@host/edms",
             )
         return Source(url, self.registry_name())
+
+    def side(self, name: str | None) -> Source | Path:
+        """What an argument names: an archive, or a database by its URL; None is the database to work on."""
+        if name is None:
+            return self.source()
+        return Source(name, self.registry_name()) if "://" in name else Path(name)
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:

@@ -16,7 +16,7 @@ from edms_backup.backends.staging import shown_pairs
 from edms_backup.config.registry import Registry
 from edms_backup.config.registry_file import read_registry
 from edms_backup.errors import RegistryError, UsageError
-from edms_backup.execute.catalog import Catalog, expect_same_schema, load_catalog
+from edms_backup.execute.catalog import Catalog, expect_every_row, expect_same_schema, load_catalog
 from edms_backup.graph.order import hard_references, write_order
 from edms_backup.options import CreateOptions, Source
 from edms_backup.plan.extract import ExtractPlan, plan_extract, select_tables
@@ -101,7 +101,7 @@ def _write(run: _Run, path: Path) -> dict[str, TableWritten]:
                 run.progress.advance(len(lines), plan.name)
             done = writer.end_table()
             written[plan.name] = TableWritten(done.rows, done.bytes)
-            _expect(plan, counts[plan.name], done.rows)
+            expect_every_row(plan.name, counts[plan.name], done.rows)
         backend.rollback()
         schema = SourceSchema(catalog.schema.product, catalog.schema.version, tuple(catalog.keyed.values()))
         writer.add_file("schema.json", write_schema(schema))
@@ -144,11 +144,3 @@ def _check_key(run: _Run, plan: ExtractPlan) -> int:
                 hint=f"the key of {plan.name} must identify every row: add a column to it in the registry",
             )
     return rows
-
-
-def _expect(plan: ExtractPlan, counted: int, read: int) -> None:
-    if counted != read:
-        raise RegistryError(
-            f"table {plan.name} has {counted} rows, but {read} were read",
-            hint=f"a reference of {plan.name} points to a column that is not unique; look at its declared references",
-        )

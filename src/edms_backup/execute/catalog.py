@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from edms_backup.backends.base import Backend
 from edms_backup.config.apply import apply_registry
 from edms_backup.config.registry import Registry
-from edms_backup.errors import EnvironmentFailed
+from edms_backup.errors import EnvironmentFailed, RegistryError
 from edms_backup.model import Keyed, KeyedTable, Schema
 
 
@@ -34,6 +34,15 @@ def expect_same_schema(backend: Backend, known: Schema) -> None:
     if backend.reflect() != known:
         raise EnvironmentFailed(
             "the schema changed while the run began (a migration?)", hint="run it again when the change is done"
+        )
+
+
+def expect_every_row(name: str, counted: int, read: int) -> None:
+    """Raise RegistryError where a table was not read row by row."""
+    if counted != read:
+        raise RegistryError(
+            f"table {name} has {counted} rows, but {read} were read",
+            hint=f"a reference of {name} points to a column that is not unique; look at its declared references",
         )
 
 

@@ -16,10 +16,9 @@ import orjson
 from edms_backup.archive.reader import ArchiveReader
 from edms_backup.backends import open_backend
 from edms_backup.backends.extract import extract_lines
-from edms_backup.config.registry import Registry
 from edms_backup.config.registry_file import read_registry
 from edms_backup.execute.catalog import load_catalog
-from edms_backup.execute.rows import CanonicalRows
+from edms_backup.execute.rows import CanonicalRows, ContentSum
 from edms_backup.model import Keyed
 from edms_backup.options import Source
 from edms_backup.plan.extract import plan_extract
@@ -27,29 +26,23 @@ from edms_backup.plan.source import read_schema
 from edms_backup.progress import Progress
 from edms_backup.report import FingerprintReport
 
-_BITS = 256
-
 
 class TableHash:
     """The growing hash of one table."""
 
     def __init__(self, keyed: Keyed, name: str) -> None:
         self._reader = CanonicalRows(keyed, name)
-        self._sum = 0
-        self._rows = 0
+        self._sum = ContentSum()
 
     def add(self, lines: Sequence[bytes]) -> int:
         """Add rows; returns how many."""
         for line in lines:
-            digest = hashlib.blake2b(self._reader.read(line).content, digest_size=_BITS // 8).digest()
-            self._sum = (self._sum + int.from_bytes(digest)) % (1 << _BITS)
-        self._rows += len(lines)
+            self._sum.add(self._reader.read(line).digest)
         return len(lines)
 
     def hexdigest(self) -> str:
-        """The hash so far, over rows and their number."""
-        content = self._rows.to_bytes(8) + self._sum.to_bytes(_BITS // 8)
-        return hashlib.blake2b(content, digest_size=16).hexdigest()
+        """The hash so far."""
+        return self._sum.hexdigest()
 
 
 def fingerprint_archive(path: Path, progress: Progress) -> FingerprintReport:
@@ -66,10 +59,9 @@ def fingerprint_archive(path: Path, progress: Progress) -> FingerprintReport:
     return _report(tables)
 
 
-def fingerprint_database(source: Source, progress: Progress, registry: Registry | None = None) -> FingerprintReport:
-    """The fingerprint of a database, by its own registry or by `registry`. Raises EnvironmentFailed, RegistryError."""
-    if registry is None:
-        registry = read_registry(source.registry)
+def fingerprint_database(source: Source, progress: Progress) -> FingerprintReport:
+    """The fingerprint of a database. Raises EnvironmentFailed, RegistryError."""
+    registry = read_registry(source.registry)
     with open_backend(source.url, read_only=True) as backend:
         catalog = load_catalog(backend, registry)
         with backend.failures("cannot read a snapshot of"):

@@ -12,18 +12,20 @@ from typing import Any
 import orjson
 
 from edms_backup.archive.reader import ArchiveReader
-from edms_backup.config.registry import Registry
 from edms_backup.config.registry_file import parse_registry
 from edms_backup.errors import ArchiveError, RegistryError
-from edms_backup.execute.fingerprint import fingerprint_archive, fingerprint_database
+from edms_backup.execute.diff import compare
+from edms_backup.execute.sides import open_sides
 from edms_backup.model import Reference, ReferenceKind
 from edms_backup.options import Source
 from edms_backup.plan.source import LineFormat, SourceSchema, read_schema
 from edms_backup.progress import Progress
-from edms_backup.report import Problem, VerifyReport
+from edms_backup.report import KeyValue, Problem, TableDiff, VerifyReport
 from edms_backup.values.rows import dangling_value, is_key_value, key_digest, key_text
 
 _SHOWN = 20
+_NAMED = 3
+_WIDEST_KEY = 100
 
 
 def verify(path: Path, progress: Progress, source: Source | None = None) -> VerifyReport:
@@ -32,26 +34,44 @@ def verify(path: Path, progress: Progress, source: Source | None = None) -> Veri
         with ArchiveReader.open(path) as reader:
             reader.check_members()
             schema = read_schema(reader.read_file("schema.json"))
-            registry = parse_registry(reader.read_file("registry.yaml"), "registry.yaml of the archive")
+            parse_registry(reader.read_file("registry.yaml"), "registry.yaml of the archive")
             progress.stage("verifying", reader.manifest.rows)
             with tempfile.TemporaryDirectory(prefix="edms-backup-") as folder:
                 problems = _check_rows(reader, schema, Path(folder) / "keys.sqlite3", progress)
             rows, parts = reader.manifest.rows, reader.manifest.parts
     except (ArchiveError, RegistryError) as error:
         return VerifyReport(str(path), 0, 0, (Problem("damaged", str(error)),))
-    differences = () if problems or source is None else _differences(path, source, registry, progress)
+    differences = () if problems or source is None else _differences(path, source, progress)
     return VerifyReport(str(path), rows, parts, tuple(problems), differences)
 
 
-def _differences(path: Path, source: Source, registry: Registry, progress: Progress) -> tuple[Problem, ...]:
+def _differences(path: Path, source: Source, progress: Progress) -> tuple[Problem, ...]:
     """Tables of the archive whose rows are not those of the database; by the archive's registry if none is given."""
-    ours = fingerprint_archive(path, progress).tables
-    theirs = fingerprint_database(source, progress, registry if source.registry is None else None).tables
+    with open_sides(path, source) as (archive, database):
+        report = compare(archive, database, archive.names, _NAMED, progress, ("in the archive", "in the database"))
+    notes = {name: [p.message for p in report.problems if p.table == name] for name in report.tables}
     return tuple(
-        Problem("content-differs", f"the rows of table {name} are not those of the database", name)
-        for name, fingerprint in ours.items()
-        if theirs.get(name) != fingerprint
+        Problem("content-differs", "; ".join([*notes[name], *_rows_that_differ(table)]), name)
+        for name, table in report.tables.items()
+        if table.different or notes[name]
     )
+
+
+def _rows_that_differ(table: TableDiff) -> Iterator[str]:
+    """`2 changed: ["a"] (title), ["b"] (title, status)`, `1 only in the archive: ["c"]`."""
+    changed = [f"{_shown(row.key)} ({', '.join(row.columns)})" for row in table.changed]
+    for kind, words, named in (
+        ("changed", "changed", changed),
+        ("only_left", "only in the archive", [_shown(key) for key in table.only_left]),
+        ("only_right", "only in the database", [_shown(key) for key in table.only_right]),
+    ):
+        if number := table.counts[kind]:
+            yield f"{number:,} {words}: {', '.join([*named, *(['…'] if len(named) < number else [])])}"
+
+
+def _shown(key: KeyValue) -> str:
+    text = key_text(key).decode()
+    return text if len(text) <= _WIDEST_KEY else f"{text[:_WIDEST_KEY]}…"
 
 
 def _check_rows(reader: ArchiveReader, schema: SourceSchema, keys: Path, progress: Progress) -> list[Problem]:
