@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any
 
 KeyValue = list[Any]
@@ -30,6 +31,40 @@ class Problem:
             "key": self.key,
             "column": self.column,
             "value": self.value,
+            "message": self.message,
+        }
+
+
+class DriftClass(StrEnum):
+    """What a difference between the schemas of an archive and of its target means."""
+
+    SAFE = "safe"
+    MAP = "map"
+    BLOCKING = "blocking"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing in which the schema of an archive and that of its target differ."""
+
+    what: str
+    """`missing-table`, `new-column`, `other-type`, `shorter-text`, …"""
+    message: str
+    level: DriftClass = DriftClass.SAFE
+    table: str | None = None
+    column: str | None = None
+
+    def as_problem(self) -> Problem:
+        """The same as what stops a restore."""
+        return Problem(self.what, self.message, self.table, column=self.column)
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of `drift` in the contract."""
+        return {
+            "table": self.table,
+            "column": self.column,
+            "class": self.level.value,
+            "what": self.what,
             "message": self.message,
         }
 
@@ -121,6 +156,8 @@ class RestoreReport:
     problem_count: int = 0
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
+    drift: tuple[Difference, ...] = ()
+    """Every difference between the schemas; those that are not safe are among the problems too."""
 
     @property
     def refused(self) -> bool:
@@ -146,6 +183,7 @@ class RestoreReport:
             "problems": [problem.as_json() for problem in self.problems],
             "problem_count": self.problem_count,
             "warnings": list(self.warnings),
+            "drift": [difference.as_json() for difference in self.drift],
             "seconds": round(self.seconds, 3),
         }
 

@@ -211,6 +211,11 @@ class Backend:
         """Digits after the point that a reflected column keeps."""
         return getattr(column["type"], "scale", None) if kind is Kind.DECIMAL else None
 
+    def length(self, column: Mapping[str, Any], kind: Kind) -> int | None:
+        """Characters that a reflected column takes at most; a CHAR, which pads and cuts blanks, has no such limit."""
+        limited = kind is Kind.TEXT and isinstance(column["type"], sa.VARCHAR)
+        return column["type"].length if limited else None
+
     def is_auto_assigned(self, column: Mapping[str, Any], native: str, primary_key: tuple[str, ...]) -> bool:
         """Whether the database hands out the next number for a reflected column."""
         return bool(column.get("identity")) or column.get("autoincrement") is True

@@ -113,6 +113,7 @@ def _columns(
                 name=name,
                 kind=kind,
                 fraction=backend.fraction(column, kind),
+                length=backend.length(column, kind),
                 native=type_name,
                 # SQLite alone lets a primary key be empty; of one with several columns that is a row like any other.
                 nullable=bool(column["nullable"]) and primary_key != (name,),

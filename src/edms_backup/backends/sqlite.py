@@ -104,6 +104,9 @@ class SQLite(Backend):
     def fraction(self, column: Mapping[str, Any], kind: Kind) -> int | None:
         return None
 
+    def length(self, column: Mapping[str, Any], kind: Kind) -> int | None:
+        return None
+
     def is_auto_assigned(self, column: Mapping[str, Any], native: str, primary_key: tuple[str, ...]) -> bool:
         return native == "integer" and primary_key == (column["name"],)
 

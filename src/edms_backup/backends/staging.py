@@ -28,7 +28,7 @@ from edms_backup.errors import ArchiveError, RegistryError
 from edms_backup.plan.restore import RestoreColumn, RestoreTable
 from edms_backup.plan.source import LineFormat
 from edms_backup.report import Problem
-from edms_backup.values.forms import ValueMismatch, check_fraction
+from edms_backup.values.forms import ValueMismatch, check_fraction, check_length
 from edms_backup.values.rows import dangling_value, is_key_value, key_digest, key_text
 
 BATCH_ROWS = 2_000
@@ -48,6 +48,7 @@ class _Slots(NamedTuple):
     label: int
     bound: Callable[[Any], Any]
     fraction: int | None
+    length: int | None
 
 
 class StageWriter:
@@ -84,6 +85,7 @@ class StageWriter:
             label=self._places.get(label_name(column), -1),
             bound=self._backend.bound(column.column, column.source),
             fraction=column.column.fraction,
+            length=column.column.length,
         )
 
     def _default(self, slot: _Slots) -> Any:
@@ -135,7 +137,11 @@ class StageWriter:
         except (ValueMismatch, OverflowError) as error:
             assert slot is not None
             name, form = slot.column.name, values[slot.position]
-            self._report(f"{self._shown(key)}: {name} = {shown_value(form)} is {error}", key, name, form)
+            what = f"{name} = {shown_value(form)} is {error}"
+            if slot.column.reference is None and is_key_value(form) and slot.column.archived in self._lines.references:
+                other = self._lines.references[slot.column.archived].table
+                what = f"{name} refers to {shown_row(other, form)}, a table that the target lacks"
+            self._report(f"{self._shown(key)}: {what}", key, name, form)
             return None
         return row
 
@@ -219,7 +225,10 @@ def _fitting(slot: _Slots, form: Any) -> Any:
     """A value of the archive as the target takes it. Raises ValueMismatch where it cannot hold all of it."""
     if slot.fraction is not None:
         check_fraction(form, slot.fraction)
-    return slot.bound(form)
+    value = slot.bound(form)
+    if slot.length is not None and isinstance(value, str):
+        check_length(value, slot.length)
+    return value
 
 
 @lru_cache(maxsize=100_000)

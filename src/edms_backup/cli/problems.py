@@ -1,4 +1,4 @@
-"""Problems as people read them: grouped by table and kind, each with key value, column and reason."""
+"""Problems as people read them, grouped by table and kind, each with its reason; and differences of schemas."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from edms_backup.cli.text import count, masked, safe
-from edms_backup.report import Problem
+from edms_backup.report import Difference, DriftClass, Problem
 
 SHOWN = 20
 
@@ -28,6 +28,16 @@ def problem_list(problems: Sequence[Problem], total: int, limit: int | None = SH
             yield Padding(Text(text), (0, 0, 0, 4), expand=False)
     if total > len(shown):
         yield Text(f"  … and {total - len(shown):,} more (all that were recorded with --json)", style="dim")
+
+
+def differences_shown(drift: Sequence[Difference]) -> Iterator[RenderableType]:
+    """The safe differences between the schemas of both sides; what is not safe is among the problems."""
+    safe_ones = [difference for difference in drift if difference.level is DriftClass.SAFE]
+    if safe_ones:
+        yield Text(f"{count(len(safe_ones), 'safe difference')} between the schemas:", style="bold")
+        for difference in safe_ones:
+            yield Padding(Text(safe(masked(difference.message))), (0, 0, 0, 2), expand=False)
+        yield Text("")
 
 
 def _line(problem: Problem) -> str:

@@ -10,7 +10,7 @@ from edms_backup import api
 from edms_backup.cli.books import books_shown, closing_sentence
 from edms_backup.cli.command import Command, separated
 from edms_backup.cli.output import Output
-from edms_backup.cli.problems import SHOWN, problem_list
+from edms_backup.cli.problems import SHOWN, differences_shown, problem_list
 from edms_backup.cli.session import Session, common_options
 from edms_backup.errors import ExitCode
 from edms_backup.options import Ids, Mode, OnUnresolved, RestoreOptions
@@ -87,6 +87,8 @@ def restore(
         report = api.restore(source, archive, options, progress)
     for warning in report.warnings:
         screen.warn(warning)
+    if screen.every_detail:
+        screen.show(*differences_shown(report.drift))
     screen.show(*books_shown(report, screen.people.width, screen.every_detail))
     if report.refused:
         limit = None if screen.every_detail else SHOWN

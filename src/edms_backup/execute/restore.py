@@ -26,6 +26,7 @@ from edms_backup.errors import RestoreRefused
 from edms_backup.execute.catalog import expect_same_schema
 from edms_backup.model import Schema
 from edms_backup.options import Mode, OnUnresolved, RestoreOptions, Source
+from edms_backup.plan.drift import judged
 from edms_backup.plan.extract import select_tables
 from edms_backup.plan.restore import RestorePlan, plan_restore
 from edms_backup.plan.source import LineFormat, SourceSchema, read_schema
@@ -46,6 +47,8 @@ class _Run:
     problems: list[Problem] = field(default_factory=list)
     problem_count: int = 0
     warnings: list[str] = field(default_factory=list)
+    unfit: set[tuple[str, str]] = field(default_factory=set)
+    """Columns, by table and name, that had to refuse a value."""
 
     def found(self, table: str) -> _Found:
         """Where a check of `table` reports to."""
@@ -59,11 +62,14 @@ class _Found:
 
     def __call__(self, count: int, shown: list[Problem]) -> None:
         self.run.problems.extend(shown)
+        self.run.unfit.update((self.table, p.column) for p in shown if p.code == "null-value" and p.column)
         self.run.problem_count += count
 
     def refuse(self, problem: Problem) -> None:
         """One row that could not be staged."""
         self.run.books[self.table].failed += 1
+        if problem.column:
+            self.run.unfit.add((self.table, problem.column))
         self.run.problem_count += 1
         if sum(1 for p in self.run.problems if p.table == self.table and p.code == problem.code) < 10:
             self.run.problems.append(problem)
@@ -111,6 +117,7 @@ def restore(source: Source, archive: Path, options: RestoreOptions, progress: Pr
         run.problem_count,
         tuple(run.warnings),
         time.monotonic() - started,
+        judged(plan.drift, run.unfit),
     )
 
 
@@ -142,7 +149,7 @@ def _drifted(plan: RestorePlan, reader: ArchiveReader, seconds: float) -> Restor
     books = {name: Books(read=count, failed=count) for name, count in rows.items()}
     options, count = plan.options, len(plan.problems)
     return RestoreReport(
-        options.dry_run, options.mode.value, False, books, plan.problems, count, plan.warnings, seconds
+        options.dry_run, options.mode.value, False, books, plan.problems, count, plan.warnings, seconds, plan.drift
     )
 
 

@@ -26,10 +26,11 @@ from edms_backup.model import (
     Table,
 )
 from edms_backup.options import RestoreOptions
+from edms_backup.plan.drift import WARNED, Comparison, gets_new_ids
 from edms_backup.plan.extract import PolymorphicTarget, polymorphic_targets
 from edms_backup.plan.mapping import Mapped, map_source
 from edms_backup.plan.source import SourceSchema
-from edms_backup.report import Problem
+from edms_backup.report import Difference, DriftClass, Problem
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,10 @@ class RestorePlan:
     targets: tuple[PolymorphicTarget, ...]
     """Where polymorphic references may point, by label."""
     order: Order
+    drift: tuple[Difference, ...]
+    """In what the schemas of both sides differ."""
     problems: tuple[Problem, ...]
+    """What refuses the restore before a row is looked at."""
     warnings: tuple[str, ...]
 
     @property
@@ -145,15 +149,6 @@ class RestorePlan:
         return self.tables.get(name) or self.referred.get(name)
 
 
-@dataclass(frozen=True)
-class _Drift:
-    problems: list[Problem]
-    warnings: list[str]
-
-    def refuse(self, code: str, table: str, column: str | None, message: str) -> None:
-        self.problems.append(Problem(code, message, table=table, column=column))
-
-
 def merge_keyed(source: SourceSchema, target: Schema) -> Keyed:
     """The archive's keys, references and policies over the target's live tables."""
     merged = {
@@ -162,9 +157,14 @@ def merge_keyed(source: SourceSchema, target: Schema) -> Keyed:
         if name in target.tables
     }
     return {
-        name: replace(table, references=tuple(r for r in table.references if r.table in merged))
+        name: replace(table, references=tuple(r for r in table.references if _is_there(r, table.table, merged)))
         for name, table in merged.items()
     }
+
+
+def _is_there(reference: Reference, table: Table, merged: Keyed) -> bool:
+    """Whether the target has both ends of a reference."""
+    return reference.table in merged and table.by_name.keys() >= set(reference.columns)
 
 
 def plan_restore(
@@ -181,22 +181,23 @@ def plan_restore(
     """Plan the restore of `selected` tables with `rows` rows each, both by the archive's names.
 
     `deferrable`: the product can check foreign keys at commit where they allow it. `row_checked`: it checks them
-    after each row, so that even a self-reference must be patched. Schema differences that would lose something
-    are in the plan's problems. Raises RegistryError, RestoreRefused.
+    after each row, so that even a self-reference must be patched. Raises RegistryError, RestoreRefused.
     """
     mapped = map_source(source, target, registry or Registry())
     source = mapped.source
     rows = {mapped.tables.get(name, name): count for name, count in rows.items()}
     keyed = merge_keyed(source, target)
-    drift = _Drift([], [])
-    names = [name for name in map(mapped.tables.__getitem__, selected) if _present(name, target, rows, drift)]
-    live = {name: target.tables[name] for name in names}
+    comparison = Comparison(mapped, target, rows)
+    drift = list(comparison.excluded(selected, registry.exclude if registry else ()))
+    excluded = {found.table for found in drift}
+    names = [mapped.tables[name] for name in selected if mapped.tables[name] not in excluded]
+    drift += comparison.tables(names)
+    live = {name: target.tables[name] for name in names if name in target.tables}
     order = write_order(
         live, _live_references(live, keyed), lambda table, r: _can_wait(keyed[table.name], r, deferrable)
     )
     tables = {
-        name: _plan_table(keyed, mapped, name, order, drift, rows=rows[name], row_checked=row_checked)
-        for name in order.tables
+        name: _plan_table(keyed, mapped, name, order, rows=rows[name], row_checked=row_checked) for name in order.tables
     }
     references = [r for t in tables.values() if t.rows for c in t.columns if (r := c.reference) is not None]
     needed = {reference.table for reference in references}
@@ -206,7 +207,8 @@ def plan_restore(
         needed |= {target.table for target in targets if rows.get(target.table, 1)}
     referred = {name: _referred(keyed, source, name) for name in sorted(needed - set(tables)) if name in keyed}
     for name in referred:
-        _check_referred(source, name, references, target.tables[name], drift)
+        held = {column for r in references if r.table == name for column in r.referred_columns}
+        drift += comparison.referred(name, held)
     needs = {name: _identity_needs(table, targets) for name, table in tables.items()}
     matching = identity_order([*tables, *referred], needs)
     return RestorePlan(
@@ -220,8 +222,9 @@ def plan_restore(
         {name: table for name, table in target.tables.items() if name not in tables},
         targets,
         order,
-        tuple(drift.problems),
-        tuple(drift.warnings),
+        tuple(drift),
+        tuple(found.as_problem() for found in drift if found.level is not DriftClass.SAFE),
+        tuple(found.message for found in drift if found.what in WARNED and found.level is DriftClass.SAFE),
     )
 
 
@@ -234,16 +237,6 @@ def _outside(restored: Collection[str], target: Schema, keyed: Keyed) -> dict[st
             if name not in restored and reference.table in restored:
                 found.setdefault(reference.table, []).append((name, reference))
     return {name: tuple(references) for name, references in found.items()}
-
-
-def _present(name: str, target: Schema, rows: Mapping[str, int], drift: _Drift) -> bool:
-    if name in target.tables:
-        return True
-    if rows.get(name):
-        drift.refuse("missing-table", name, None, f"table {name} is not in the target, but the archive has rows of it")
-    else:
-        drift.warnings.append(f"table {name} is not in the target; the archive has no rows of it")
-    return False
 
 
 def _live_references(live: Mapping[str, Table], keyed: Keyed) -> dict[str, tuple[Reference, ...]]:
@@ -269,28 +262,20 @@ def _nullable_columns(table: KeyedTable, reference: Reference) -> tuple[str, ...
     return tuple(c for c in reference.columns if table.table.column(c).nullable and c not in identity)
 
 
-def _plan_table(
-    keyed: Keyed, mapped: Mapped, name: str, order: Order, drift: _Drift, *, rows: int, row_checked: bool
-) -> RestoreTable:
+def _plan_table(keyed: Keyed, mapped: Mapped, name: str, order: Order, *, rows: int, row_checked: bool) -> RestoreTable:
     table = keyed[name]
     archived = mapped.source.keyed[name].table
     names = mapped.columns[name]
     columns: list[RestoreColumn] = []
     for index, column in enumerate(c for c in archived.columns if not c.generated):
         live = table.table.by_name.get(column.name)
-        if live is None or live.generated:
-            what = "computed by" if live else "not in"
-            drift.refuse("missing-column", name, column.name, f"column {name}.{column.name} is {what} the target")
+        if live is None or live.generated or gets_new_ids(mapped.source.keyed[name], table.table, column.name):
             continue
         reference = table.resolving.get(column.name)
         columns.append(RestoreColumn(index, live, column.kind, reference, names.get(column.name, column.name)))
     defaults = _defaults(table, len(archived.columns))
     columns += defaults
     written = {column.name for column in columns}
-    for column in table.table.columns:
-        if column.name not in written and column.must_be_given:
-            message = f"column {name}.{column.name} of the target is NOT NULL without a default, and not in the archive"
-            drift.refuse("new-column", name, column.name, message)
     exported = _exported(keyed, name)
     leaves = () if table.whole_row else expand_key(keyed, name)
     return RestoreTable(
@@ -322,15 +307,6 @@ def _keeping(table: KeyedTable, defaults: list[RestoreColumn]) -> KeyedTable:
         return table
     keep = dict.fromkeys([*table.policy.keep_columns, *(column.name for column in defaults)])
     return replace(table, policy=replace(table.policy, keep_columns=tuple(keep)))
-
-
-def _check_referred(source: SourceSchema, name: str, references: list[Reference], live: Table, drift: _Drift) -> None:
-    """A table that is only looked up must have the columns of its key, and those that references hold."""
-    held = {column for r in references if r.table == name for column in r.referred_columns}
-    for column in dict.fromkeys([*source.keyed[name].key, *sorted(held)]):
-        if column not in live.by_name:
-            message = f"column {name}.{column} is not in the target, but references of the archive are found by it"
-            drift.refuse("missing-column", name, column, message)
 
 
 def _referred(keyed: Keyed, source: SourceSchema, name: str) -> ReferredTable:

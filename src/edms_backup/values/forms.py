@@ -127,6 +127,12 @@ def check_fraction(form: Any, digits: int) -> None:
         raise ValueMismatch(f"more exact than the target's {digits} digits after the point")
 
 
+def check_length(value: str, characters: int) -> None:
+    """Raise ValueMismatch where a text is longer than its column: products cut blanks at the end without a word."""
+    if len(value) > characters:
+        raise ValueMismatch(f"longer than the target's {characters} characters")
+
+
 def time_form(text: str) -> str:
     """A time of day without trailing zeros in its fraction."""
     return text.rstrip("0").rstrip(".") if "." in text and "+" not in text and "-" not in text else text
