@@ -308,6 +308,14 @@ class KeyedTable:
         """For each column that refers: the one reference that its value is carried by."""
         return carriers(self.table, self.references)
 
+    @cached_property
+    def key_parent(self) -> Reference | None:
+        """The reference to its own table that the natural key runs through: a tree, keyed by parent and name."""
+        if self.whole_row:
+            return None
+        inside = (self.resolving[name] for name in self.key if name in self.resolving)
+        return next((r for r in inside if r.table == self.name and r.kind is not ReferenceKind.POLYMORPHIC), None)
+
 
 Keyed = Mapping[str, KeyedTable]
 """All tables that take part in a backup or restore, by name."""

@@ -73,7 +73,9 @@ INFERRED = [
     ("whole row", table("t", "id+ a_id->a x:text y:json= z:int?"), "a_id x z", KeySource.WHOLE_ROW),
     ("whole row, no primary key", table("t", "x:text z:int?", pk=""), "x z", KeySource.WHOLE_ROW),
     ("an id alone", table("t", "id+"), "", KeySource.NONE),
-    ("tree by parent and name", table("t", "id+ t_id?->t n:text", "t_id n"), "", KeySource.NONE),
+    ("tree by parent and name", table("t", "id+ t_id?->t n:text", "t_id n"), "t_id n", KeySource.UNIQUE),
+    ("tree before an id", table("t", "id t_id?->t n:text", "t_id n"), "t_id n", KeySource.UNIQUE),
+    ("chain", table("t", "id+ t_id->t n:int", "t_id"), "", KeySource.NONE),
     ("tree by code", table("t", "id+ t_id?->t n:text code:text", "t_id n", "code"), "code", KeySource.UNIQUE),
 ]
 
@@ -120,8 +122,13 @@ def test_declared_keys_in_a_circle_are_refused_by_name() -> None:
     text = "tables:\n  right: {key: [left_id]}\n  left: {key: [right_id]}"
     with pytest.raises(RegistryError, match=r'reg\.yaml:4: the key of "left" runs through itself: left → right → left'):
         applied(text, left, right)
-    with pytest.raises(RegistryError, match="t → t"):
-        applied("tables: {t: {key: [t_id, n]}}", table("t", "id+ t_id->t n:text"))
+
+
+def test_declared_keys_through_the_table_itself() -> None:
+    tree = table("t", "id+ t_id->t n:text")
+    assert applied("tables: {t: {key: [t_id, n]}}", tree).tables["t"].key_parent == tree.references[0]
+    with pytest.raises(RegistryError, match=r'reg\.yaml:2: the key of "t" has nothing but the parent of a row'):
+        applied("tables: {t: {key: [t_id]}}", tree)
 
 
 TYPES = table("types", "id+ app:text model:text", "app model")

@@ -267,6 +267,22 @@ class Backend:
         """Text as a value for `column`."""
         return sa.cast(value, sa.BigInteger) if column.kind is Kind.INTEGER else value
 
+    def nested(self, column: Column, value: Expression) -> Expression:
+        """A value as an element of a JSON array, so that `nested_form` gets something lossless."""
+        return value if column.kind in (Kind.INTEGER, Kind.TEXT) else self.text(value)
+
+    def nested_form(self, column: Column) -> Convert | None:
+        """From an element of a JSON array to the archive's form. None: already that form."""
+        return generic_form
+
+    def json_array(self, values: Sequence[Expression]) -> Expression:
+        """The text of a JSON array."""
+        return sa.func.json_array(*values)
+
+    def long_text(self, value: Expression) -> Expression:
+        """A text with a type that has room for any length."""
+        return sa.cast(value, sa.Text)
+
     def new_uuid(self, column: Column) -> Expression | None:
         """An expression that makes a new uuid for `column`; None where the product or the type has none."""
         return None

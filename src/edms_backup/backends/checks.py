@@ -113,14 +113,14 @@ class Checks:
             return []
         joins = KeyJoins(self._backend, self._workspace.keyed, self._table.name)
         leaves = expand_key(self._workspace.keyed, self._table.name)
-        key = [self._backend.text(joins.leaf(joins.root, leaf)) for leaf in leaves]
+        key = joins.texts(leaves)
         ids, stage, target = self._ids, self._stage, joins.root
         same = [target.c[name] == ids.c[exported_name(self._table, name)] for name in self._table.identity]
         clause = joins.clause.join(ids, sa.and_(*same)).join(stage, stage.c[ROW] == ids.c[ROW])
         query = sa.select(stage.c[KEY], *key).select_from(clause).where(ids.c[MATCHED] == BY_UNIQUE).limit(SHOWN)
         policy = self._table.policy.on_conflict.value
         return [
-            f"{shown_row(self._table.name, theirs)} of the target stands for "
+            f"{shown_row(self._table.name, joins.shown(leaves, theirs))} of the target stands for "
             f"{shown_row(self._table.name, json.loads(ours))}, whose other unique value it has (on_conflict: {policy})"
             for ours, *theirs in self._backend.connection.execute(query)
         ]

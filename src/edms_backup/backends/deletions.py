@@ -74,7 +74,7 @@ class Deletions:
         """Rows that stay as they are and refer to a row that would go: all of a table that is not restored."""
         joins = KeyJoins(self._backend, self._workspace.keyed, self._table.name)
         target = joins.root
-        leaves = [self._backend.text(joins.leaf(target, leaf)) for leaf in self._table.leaves]
+        leaves = joins.texts(self._table.leaves)
         child = self._backend.aliased(table, "child")
         pairs = zip(reference.columns, reference.referred_columns, strict=True)
         on = sa.and_(*(child.c[ours] == target.c[theirs] for ours, theirs in pairs))
@@ -86,7 +86,8 @@ class Deletions:
         shown = self._backend.connection.execute(rows.limit(_SHOWN)).all()
         if shown:
             counted = sa.select(sa.func.count()).select_from(rows.subquery("counted"))
-            found(self._number(counted), [self._problem(table.name, reference, row, restored) for row in shown])
+            keys = [joins.shown(self._table.leaves, row) if leaves else row for row in shown]
+            found(self._number(counted), [self._problem(table.name, reference, key, restored) for key in keys])
 
     def _stays(self, child: RestoreTable, reference: Reference, row: sa.FromClause) -> Expression:
         """Rows of a restored table that keep what they refer to, by policy or because they are skipped."""

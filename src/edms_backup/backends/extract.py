@@ -17,6 +17,8 @@ from sqlalchemy.sql.selectable import NamedFromClause
 
 from edms_backup.backends.base import FETCH_ROWS, Backend, Convert, Expression
 from edms_backup.backends.joins import KeyJoins
+from edms_backup.backends.trees import points_to_itself
+from edms_backup.errors import RegistryError
 from edms_backup.graph.keys import Leaf, expand_key
 from edms_backup.model import Column, Keyed, KeyedTable, Kind, ReferenceKind, Table
 from edms_backup.plan.extract import ExtractPlan, PolymorphicTarget, ReferenceColumn
@@ -51,8 +53,16 @@ class _Selection:
         self.expressions.append(self._backend.readable(column, value).label(f"v{position}"))
         return position
 
+    def add_leaf(self, joins: KeyJoins, leaf: Leaf, value: Expression) -> int:
+        """Select a leaf of a key value; returns its position."""
+        if not leaf.above:
+            return self.add(joins.column_of(leaf), value)
+        position = self.add_marker(value)
+        self.conversions[position] = joins.levels_form(leaf)
+        return position
+
     def add_marker(self, value: Expression) -> int:
-        """Select a value only to see whether it is NULL."""
+        """Select a value as it is, often only to see whether it is NULL."""
         position = len(self.expressions)
         self.expressions.append(value.label(f"v{position}"))
         return position
@@ -61,6 +71,7 @@ class _Selection:
 def extract_lines(backend: Backend, keyed: Keyed, plan: ExtractPlan) -> Iterator[list[bytes]]:
     """The lines of a table, in batches. The caller holds the snapshot."""
     with backend.failures(f"cannot read table {plan.name} of"):
+        _expect_roots(backend, keyed, plan.keyed)
         for variant in _variants(backend, keyed, plan):
             query, writer = _select(backend, keyed, plan, variant)
             streaming = {"stream_results": True, "yield_per": FETCH_ROWS}
@@ -85,8 +96,11 @@ def _select(backend: Backend, keyed: Keyed, plan: ExtractPlan, variant: _Variant
         else:
             found, leaves = _join_reference(joins, reference)
         marker = selection.add_marker(found)
-        positions = tuple(selection.add(joins.column_of(leaf), value) for leaf, value in leaves)
-        fields.append(ReferenceField(column.name, raw, marker, positions))
+        positions = tuple(selection.add_leaf(joins, leaf, value) for leaf, value in leaves)
+        itself = None
+        if reference.reference == plan.keyed.key_parent:
+            itself = selection.add_marker(sa.case((points_to_itself(joins.root, reference.reference), 1)))
+        fields.append(ReferenceField(column.name, raw, marker, positions, itself))
     conditions = [condition(joins.root) for condition in variant.conditions]
     query = sa.select(*selection.expressions).select_from(joins.clause).where(*conditions)
     return query, RowWriter(fields, selection.conversions)
@@ -187,25 +201,49 @@ def duplicate_keys(backend: Backend, keyed: Keyed, plan: ExtractPlan, limit: int
     columns = [plan.keyed.table.column(name) for name in plan.keyed.key]
     leaves = expand_key(keyed, plan.name)
     parts = [backend.comparable(column, joins.root.c[column.name]) for column in columns]
-    if _may_be_null(keyed, plan.keyed):
+    if plan.keyed.key_parent is not None or _may_be_null(keyed, plan.keyed):
         # No parent and a parent whose own key is empty are two rows here, and one key value in an archive.
         parts = [backend.comparable(joins.column_of(leaf), joins.leaf(joins.root, leaf)) for leaf in leaves]
-    shown = [sa.func.min(backend.text(joins.leaf(joins.root, leaf))) for leaf in leaves]
+    shown = [sa.func.min(text) for text in joins.texts(leaves)]
     query = sa.select(sa.func.count(), *shown).select_from(joins.clause)
     query = query.group_by(*parts).having(sa.func.count() > 1).limit(limit)
-    return [(row[0], list(row[1:])) for row in backend.connection.execute(query)]
+    return [(row[0], joins.shown(leaves, row[1:])) for row in backend.connection.execute(query)]
+
+
+def rootless_rows(backend: Backend, keyed: Keyed, table: KeyedTable, limit: int = 3) -> list[dict[str, Any]]:
+    """Rows of a tree that no root is above: a ring, or a parent that does not exist. Each by its key columns."""
+    if table.key_parent is None:
+        return []
+    joins = KeyJoins(backend, keyed, table.name)
+    names = dict.fromkeys([*table.surrogate_key, *table.key])
+    above = joins.leaf(joins.root, next(leaf for leaf in expand_key(keyed, table.name) if leaf.above and not leaf.path))
+    query = sa.select(*(backend.text(joins.root.c[name]) for name in names)).select_from(joins.clause)
+    rows = backend.connection.execute(query.where(above.is_(None)).limit(limit))
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _expect_roots(backend: Backend, keyed: Keyed, table: KeyedTable) -> None:
+    rows = rootless_rows(backend, keyed, table)
+    if rows:
+        shown = "; ".join(", ".join(f"{name} = {value}" for name, value in row.items()) for row in rows)
+        raise RegistryError(
+            f"rows of table {table.name} have no root above them and so no natural key ({shown})",
+            hint="they are each other's parents, or a parent does not exist: mend it, or declare another key",
+        )
 
 
 def _may_be_null(keyed: Keyed, table: KeyedTable) -> bool:
     """Whether any part of the natural key, here or in the tables that it runs through, may be NULL."""
     own = any(table.table.column(name).nullable for name in table.key)
-    return own or any(keyed[leaf.table].table.column(leaf.column).nullable for leaf in expand_key(keyed, table.name))
+    leaves = (leaf for leaf in expand_key(keyed, table.name) if not leaf.above)
+    return own or any(keyed[leaf.table].table.column(leaf.column).nullable for leaf in leaves)
 
 
 def is_declared_unique(keyed: Keyed, plan: ExtractPlan) -> bool:
     """Whether the database itself keeps the natural key unique, so that no query has to look."""
     table, key = plan.keyed.table, frozenset(plan.keyed.key)
-    if not key or _may_be_null(keyed, plan.keyed):
+    if not key or plan.keyed.key_parent is not None or _may_be_null(keyed, plan.keyed):
+        # Of a tree the database cannot know that rows which are their own parents are roots.
         return False
     uniques = [frozenset(unique.columns) for unique in table.uniques if not unique.partial]
     return any(unique <= key for unique in [*uniques, frozenset(table.primary_key)] if unique)

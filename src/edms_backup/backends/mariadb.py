@@ -30,6 +30,10 @@ _BINARY = ("blob", "binary", "geometry", "point", "linestring", "polygon")
 _PLAIN = {Kind.BOOLEAN, Kind.INTEGER, Kind.TEXT, Kind.BYTES, Kind.JSON}
 
 
+_LONGEST_TEXT = 1_000_000
+"""Characters; a CAST to more than a VARCHAR has makes a MEDIUMTEXT, which then takes 16 times as many."""
+
+
 class MariaDB(Backend):
     """MariaDB through PyMySQL."""
 
@@ -48,6 +52,9 @@ class MariaDB(Backend):
     def prepare_session(self) -> None:
         for statement in _SESSION:
             self.run(statement)
+        if getattr(self.connection.dialect, "is_mariadb", False):
+            # It would leave out what is deeper, with nothing but a warning.
+            self.run("SET max_recursive_iterations = 4294967295")
 
     # --- transactions -------------------------------------------------------------------------------------------
 
@@ -162,6 +169,20 @@ class MariaDB(Backend):
 
     def of_kind(self, column: Column, value: Expression) -> Expression:
         return sa.cast(value, mysql.INTEGER()) if column.kind is Kind.INTEGER else value
+
+    def nested(self, column: Column, value: Expression) -> Expression:
+        if column.kind is Kind.BYTES:
+            return sa.func.hex(value)
+        # Texts of several collations would not go into one array.
+        return self.text(value) if column.kind is Kind.TEXT else self.readable(column, value)
+
+    def nested_form(self, column: Column) -> Convert | None:
+        if column.kind is Kind.BYTES:
+            return lambda element: forms.bytes_form(bytes.fromhex(element))
+        return self.form(column)
+
+    def long_text(self, value: Expression) -> Expression:
+        return sa.cast(value, mysql.CHAR(_LONGEST_TEXT, charset="utf8mb4"))
 
     # --- numbers ------------------------------------------------------------------------------------------------
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.sql.selectable import NamedFromClause
 
 from edms_backup.backends.base import Backend, Expression
-from edms_backup.backends.joins import KeyJoins
+from edms_backup.backends.levels import ROOTS, highest_preserved, point_to_themselves, same_parent, staged_levels
 from edms_backup.backends.references import References
 from edms_backup.backends.workspace import (
     BY_KEY,
@@ -18,26 +17,21 @@ from edms_backup.backends.workspace import (
     DIGEST,
     ID,
     LABEL,
+    LEVEL,
     MATCHED,
     NOT_MATCHED,
     ROW,
-    USABLE,
     Workspace,
     digest_name,
     exported_name,
     is_polymorphic,
     label_name,
     same_row,
-    text_name,
     value_name,
 )
-from edms_backup.model import Column, Kind, OnConflict, OnMatch, UniqueKey
+from edms_backup.model import Kind, OnConflict, OnMatch, UniqueKey
 from edms_backup.options import Ids, Mode
-from edms_backup.plan.restore import ReferredTable, RestoreColumn, RestoreTable
-from edms_backup.values.forms import ValueMismatch
-
-LOOKUP_ROWS = 5_000
-"""Key values looked up in the target at a time."""
+from edms_backup.plan.restore import RestoreColumn, RestoreTable
 
 BOUND_VALUES = 500
 """Values bound in one statement; SQLite has a limit."""
@@ -46,27 +40,40 @@ _OCCURRENCE = "occurrence"
 _PRESENT = "present"
 
 
-def match_rows(workspace: Workspace, table: RestoreTable) -> None:
-    """Fill *ids* of a table: each staged row with its row of the target, or with the ids it will have."""
+def match_rows(workspace: Workspace, table: RestoreTable) -> Iterator[None]:
+    """Fill *ids* of a table: each staged row with its row of the target, or with the ids it will have.
+
+    The rows of a tree are matched level by level. After each level the caller may take out rows that match several
+    of the target; those of another table are one level.
+    """
     fill_polymorphic(workspace, table, [column for column in table.columns if column.name in table.early])
-    _match_by_key(workspace, table)
-    if table.policy.on_conflict is not OnConflict.FAIL:
-        _match_by_unique(workspace, table)
-    if table.surrogate is not None:
-        _assign_ids(workspace, table, table.surrogate)
-    workspace.analyse(workspace.ids[table.name])
+    for level in staged_levels(workspace, table):
+        _match_by_key(workspace, table, level)
+        if table.policy.on_conflict is not OnConflict.FAIL:
+            _match_by_unique(workspace, table, level)
+        if table.surrogate is not None:
+            _assign_ids(workspace, table, table.surrogate)
+        if level == ROOTS:
+            point_to_themselves(workspace, table)
+        workspace.analyse(workspace.ids[table.name])
+        yield
 
 
-def _early(table: RestoreTable) -> list[RestoreColumn]:
-    return [column for column in table.columns if column.name in table.early]
+def _early(table: RestoreTable, level: int | None) -> list[RestoreColumn]:
+    """References to resolve before matching; the roots of a tree have no parent."""
+    columns = [column for column in table.columns if column.name in table.early]
+    return [column for column in columns if column not in table.parent_columns] if level == ROOTS else columns
 
 
-def _match_by_key(workspace: Workspace, table: RestoreTable) -> None:
+def _match_by_key(workspace: Workspace, table: RestoreTable, level: int | None) -> None:
     backend = workspace.backend
-    references = References(workspace, table, _early(table))
+    references = References(workspace, table, _early(table, level))
     stage = references.stage
     target = _target_rows(backend, table)
-    same = [_same(backend, table, references, name, target) for name in table.keyed.key]
+    parents = {column.name for column in table.parent_columns}
+    same = [_same(backend, table, references, name, target) for name in table.keyed.key if name not in parents]
+    if level is not None:
+        same.append(same_parent(table, references, target, level))
     if table.keyed.whole_row:
         # Equal rows are told apart by counting them on both sides.
         counted = sa.select(stage.c[ROW], _occurrence([stage.c[DIGEST]])).subquery("counted")
@@ -85,6 +92,8 @@ def _match_by_key(workspace: Workspace, table: RestoreTable) -> None:
         stays = name in table.identity or not follows_archive(workspace, table, name)
         values.append(sa.case((present, target.c[name]), else_=fresh) if stays else fresh)
     query = sa.select(stage.c[ROW], stage.c[DIGEST], sa.case((present, BY_KEY), else_=NOT_MATCHED), *values)
+    if level is not None:
+        query = query.where(stage.c[LEVEL] == level)
     ids = workspace.ids[table.name]
     backend.connection.execute(
         sa.insert(ids).from_select([column.name for column in ids.columns], query.select_from(clause))
@@ -105,7 +114,8 @@ def _column(table: RestoreTable, name: str) -> RestoreColumn | None:
 def _target_rows(backend: Backend, table: RestoreTable) -> NamedFromClause:
     """The target's rows with a marker that they are there, and their occurrence where whole rows are matched."""
     rows = backend.aliased(table.table, "t")
-    wanted = dict.fromkeys([*table.keyed.key, *table.exported])
+    parent = table.keyed.key_parent
+    wanted = dict.fromkeys([*table.keyed.key, *table.exported, *(parent.columns if parent else ())])
     columns: list[Any] = [rows.c[name] for name in wanted]
     columns.append(sa.literal_column("1").label(_PRESENT))
     if table.keyed.whole_row:
@@ -152,7 +162,7 @@ def _assignable(workspace: Workspace, table: RestoreTable, name: str) -> bool:
     return column.kind is Kind.INTEGER or workspace.backend.new_uuid(column) is not None
 
 
-def _match_by_unique(workspace: Workspace, table: RestoreTable) -> None:
+def _match_by_unique(workspace: Workspace, table: RestoreTable, level: int | None) -> None:
     """Take a row of the target that holds another unique value of a new row for that row, as the policy says.
 
     A row with several candidates stays new: taking one of them would be a guess, and the check of unique values
@@ -164,7 +174,8 @@ def _match_by_unique(workspace: Workspace, table: RestoreTable) -> None:
     ids = workspace.ids[table.name]
     slots = [exported_name(table, name) for name in table.exported]
     uniques = [u for u in table.table.uniques if not u.partial and set(u.columns) != set(table.keyed.key)]
-    candidates = [found for unique in uniques if (found := _candidates(workspace, table, unique)) is not None]
+    searched = (_candidates(workspace, table, unique, level) for unique in uniques)
+    candidates = [found for found in searched if found is not None]
     if not candidates:
         return
     either = sa.union(*candidates).subquery("either")
@@ -176,10 +187,12 @@ def _match_by_unique(workspace: Workspace, table: RestoreTable) -> None:
     workspace.backend.connection.execute(update)
 
 
-def _candidates(workspace: Workspace, table: RestoreTable, unique: UniqueKey) -> sa.Select[Any] | None:
+def _candidates(
+    workspace: Workspace, table: RestoreTable, unique: UniqueKey, level: int | None
+) -> sa.Select[Any] | None:
     """New rows, each with the row of the target that holds their value of `unique` and is not matched by its key."""
     columns = [_column(table, name) for name in unique.columns]
-    references = References(workspace, table, _early(table))
+    references = References(workspace, table, _early(table, level))
     stage, target = references.stage, workspace.backend.aliased(table.table, "t")
     same = [target.c[c.name] == references.value(c) for c in columns if c is not None]
     if not same or len(same) < len(columns):
@@ -196,6 +209,8 @@ def _candidates(workspace: Workspace, table: RestoreTable, unique: UniqueKey) ->
         slot = exported_name(table, name)
         taken.append((pending.c[slot] if ours else target.c[name]).label(slot))
     found = sa.select(stage.c[ROW], *taken)
+    if level is not None:
+        found = found.where(stage.c[LEVEL] == level)
     return found.select_from(clause).where(pending.c[MATCHED] == NOT_MATCHED, free)
 
 
@@ -215,6 +230,7 @@ def _assign_ids(workspace: Workspace, table: RestoreTable, name: str) -> None:
         backend.last_number(table.table, name),
         backend.connection.execute(sa.select(sa.func.max(target.c[name]))).scalar() or 0,
         backend.connection.execute(sa.select(sa.func.max(ids.c[slot]))).scalar() or 0,
+        highest_preserved(workspace, table, name),
     ]
     count = backend.connection.execute(sa.select(sa.func.count()).where(waiting)).scalar() or 0
     if max(highest) + count > backend.highest_number(column):
@@ -225,93 +241,6 @@ def _assign_ids(workspace: Workspace, table: RestoreTable, name: str) -> None:
     backend.connection.execute(
         sa.update(ids).values({slot: numbered.c.number + max(highest)}).where(ids.c[ROW] == numbered.c[ROW])
     )
-
-
-# --- rows that only the target has ------------------------------------------------------------------------------
-
-
-def look_up_missing(workspace: Workspace, table: ReferredTable) -> None:
-    """Find in the target the rows that references name and the archive does not hold; add them to *ids*."""
-    lookup = workspace.lookup.get(table.name)
-    if lookup is None:
-        return
-    found = False
-    for digest_and_text in _missing_keys(workspace, table):
-        backend = workspace.backend
-        joins = KeyJoins(backend, workspace.keyed, table.name)
-        columns = [joins.column_of(leaf) for leaf in table.leaves]
-        rows = []
-        for digest, text in digest_and_text:
-            bound = _bound_key(backend, columns, table.leaf_kinds, orjson.loads(text))
-            rows.append([digest, 0, *[None] * len(columns)] if bound is None else [digest, 1, *bound])
-        backend.load(lookup, rows)
-        found = True
-    if found:
-        workspace.analyse(lookup)
-        _add_found(workspace, table, lookup)
-        _drop_ambiguous(workspace, table)
-        workspace.analyse(workspace.ids[table.name])
-
-
-def _bound_key(backend: Backend, columns: list[Column], kinds: tuple[Kind, ...], key: list[Any]) -> list[Any] | None:
-    """A key value as the target stores it; None where it cannot be one of the target."""
-    if len(key) != len(columns):
-        return None
-    try:
-        parts = zip(columns, kinds, key, strict=True)
-        return [None if form is None else backend.bound(column, kind)(form) for column, kind, form in parts]
-    except ValueMismatch:
-        return None
-
-
-def _missing_keys(workspace: Workspace, table: ReferredTable) -> Iterator[list[tuple[str, str]]]:
-    ids, lookup = workspace.ids[table.name], workspace.lookup[table.name]
-    for child in workspace.plan.filled.values():
-        stage = workspace.stage[child.name]
-        for column in child.columns:
-            if column.reference is None or (column.reference.table != table.name and not is_polymorphic(column)):
-                continue
-            digest = stage.c[digest_name(column)]
-            query = (
-                sa.select(digest, sa.func.min(stage.c[text_name(column)]))
-                .where(digest.is_not(None))
-                .where(sa.not_(sa.exists().where(ids.c[DIGEST] == digest)))
-                .where(sa.not_(sa.exists().where(lookup.c[DIGEST] == digest)))
-                .group_by(digest)
-                .limit(LOOKUP_ROWS)
-            )
-            if is_polymorphic(column):
-                labels = [target.label for target in workspace.targets_of(child, column) if target.table == table.name]
-                if not labels:
-                    continue
-                query = query.where(stage.c[label_name(column)].in_(labels))
-            while rows := workspace.backend.connection.execute(query).all():
-                yield [(row[0], row[1]) for row in rows]
-
-
-def _add_found(workspace: Workspace, table: ReferredTable, lookup: sa.TableClause) -> None:
-    joins = KeyJoins(workspace.backend, workspace.keyed, table.name)
-    same = []
-    for i, leaf in enumerate(table.leaves):
-        theirs, ours = joins.leaf(joins.root, leaf), lookup.c[f"v{i}"]
-        same.append(workspace.backend.same(theirs, ours) if joins.may_be_null(leaf) else theirs == ours)
-    ids = workspace.ids[table.name]
-    values = [joins.root.c[name] for name in table.exported]
-    query = sa.select(sa.null(), lookup.c[DIGEST], sa.literal_column(str(BY_KEY)), *values)
-    query = query.select_from(joins.clause.join(lookup, sa.and_(lookup.c[USABLE] == 1, *same)))
-    workspace.backend.connection.execute(sa.insert(ids).from_select([column.name for column in ids.columns], query))
-
-
-def _drop_ambiguous(workspace: Workspace, table: ReferredTable) -> None:
-    """A key value that several rows of the target have resolves to none of them."""
-    ids = workspace.ids[table.name]
-    found = sa.select(ids.c[DIGEST]).where(ids.c[ROW].is_(None), ids.c[DIGEST].is_not(None))
-    several = found.group_by(ids.c[DIGEST]).having(sa.func.count() > 1)
-    digests = list(workspace.backend.connection.execute(several).scalars())
-    for start in range(0, len(digests), BOUND_VALUES):
-        some = digests[start : start + BOUND_VALUES]
-        workspace.backend.connection.execute(sa.delete(ids).where(ids.c[DIGEST].in_(some)))
-    workspace.ambiguous.setdefault(table.name, set()).update(digests)
 
 
 def fill_polymorphic(workspace: Workspace, table: RestoreTable, columns: list[RestoreColumn]) -> None:

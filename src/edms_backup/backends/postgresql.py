@@ -48,6 +48,9 @@ _FORMS: dict[Kind, Convert] = {
 }
 
 
+_NESTED: dict[Kind, Convert] = {Kind.BYTES: bytes.fromhex, Kind.FLOAT: float}
+"""From an element of a JSON array to what the driver returns, where that is not the same."""
+
 _SEQUENCE = sa.text(
     """
     SELECT coalesce(
@@ -268,6 +271,17 @@ class PostgreSQL(Backend):
         if column.kind is Kind.UUID:
             return sa.cast(value, sa.Uuid)
         return super().of_kind(column, value)
+
+    def nested(self, column: Column, value: Expression) -> Expression:
+        return sa.func.encode(value, "hex") if column.kind is Kind.BYTES else self.readable(column, value)
+
+    def nested_form(self, column: Column) -> Convert | None:
+        form = self.form(column)
+        read = _NESTED.get(column.kind)
+        return form if read is None or form is None else lambda element: form(read(element))
+
+    def json_array(self, values: Sequence[Expression]) -> Expression:
+        return sa.func.json_build_array(*values)
 
     def new_uuid(self, column: Column) -> Expression | None:
         return sa.func.gen_random_uuid() if column.kind is Kind.UUID else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import sqlalchemy as sa
+from sqlalchemy.sql.selectable import NamedFromClause
 
 from edms_backup.backends.base import Expression
 from edms_backup.backends.extract import points_to, same_id
@@ -34,6 +35,7 @@ class References:
         self.stage = workspace.stage[table.name].alias("s")
         self.clause: sa.FromClause = self.stage
         self._found: dict[str, tuple[Expression, Expression]] = {}
+        self._rows: dict[str, NamedFromClause] = {}
         # Those of one column first: a reference of several must agree with them.
         for column in sorted(columns, key=lambda c: len(c.reference.columns) if c.reference is not None else 0):
             self._found[column.name] = self._join(column)
@@ -58,6 +60,7 @@ class References:
                 # The row named is another one than the reference as a whole would point to.
                 agreeing.append(ids.c[exported_name(parent, theirs)] == self.value(ours))
         self.clause = self.clause.outerjoin(ids, sa.and_(ids.c[DIGEST] == digest, *agreeing))
+        self._rows[column.name] = ids
         referred = column.reference.referred_columns[column.reference.columns.index(column.name)]
         return ids.c[exported_name(parent, referred)], ids.c[DIGEST]
 
@@ -66,6 +69,10 @@ class References:
         assert column.reference is not None
         pairs = dict(zip(column.reference.columns, column.reference.referred_columns, strict=True))
         return [(other, pairs[other.name]) for other in self._table.columns if other.name in pairs]
+
+    def row(self, column: RestoreColumn) -> NamedFromClause:
+        """The row of *ids* that a reference of one table resolves to."""
+        return self._rows[column.name]
 
     def value(self, column: RestoreColumn) -> Expression:
         """The value for the target: resolved, or the raw one of a dangling reference, or NULL."""

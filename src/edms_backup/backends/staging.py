@@ -16,6 +16,7 @@ from edms_backup.backends.extract import label_of
 from edms_backup.backends.workspace import (
     DIGEST,
     KEY,
+    LEVEL,
     ROW,
     Workspace,
     digest_name,
@@ -125,6 +126,8 @@ class StageWriter:
         row[self._places[DIGEST]] = key_digest(text)
         if not self._table.keyed.whole_row:
             row[self._places[KEY]] = text.decode()
+        if self._lines.above is not None:
+            row[self._places[LEVEL]] = len(key[self._lines.above])
         slot = None
         try:
             for slot in self._plain:
@@ -133,7 +136,7 @@ class StageWriter:
                     row[slot.value] = _fitting(slot, form)
             for slot in self._referring:
                 if values[slot.position] is not None:
-                    self._refer(row, slot, values)
+                    self._refer(row, slot, values, key)
         except (ValueMismatch, OverflowError) as error:
             assert slot is not None
             name, form = slot.column.name, values[slot.position]
@@ -145,8 +148,9 @@ class StageWriter:
             return None
         return row
 
-    def _refer(self, row: list[Any], slot: _Slots, values: Sequence[Any]) -> None:
-        column, form = slot.column, values[slot.position]
+    def _refer(self, row: list[Any], slot: _Slots, values: Sequence[Any], key: list[Any]) -> None:
+        column = slot.column
+        form = self._lines.named(column.archived or column.name, values[slot.position], key)
         if is_polymorphic(column):
             assert column.reference is not None
             type_key = values[self._positions[column.reference.type_column]]

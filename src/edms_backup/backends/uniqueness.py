@@ -121,7 +121,7 @@ class Uniqueness:
         joins = KeyJoins(self._backend, self._workspace.keyed, self._table.name)
         target, holders = joins.root, self._holders(unique)
         leaves = () if self._table.keyed.whole_row else expand_key(self._workspace.keyed, self._table.name)
-        key = [self._backend.text(joins.leaf(target, leaf)) for leaf in leaves]
+        key, count = joins.texts(leaves), len(unique.all_parts)
         held = same_row(self._table, lambda name: target.c[name], self._identity_of(holders))
         own = sa.and_(
             claims.c[DECIDED_MATCHED] != NOT_MATCHED,
@@ -134,12 +134,11 @@ class Uniqueness:
             .select_from(clause.join(self._stage, self._stage.c[ROW] == claims.c[DECIDED_ROW]))
             .where(sa.not_(own))
         )
-        self._fail(rows, lambda row: self._taken_problem(unique, row))
+        self._fail(rows, lambda row: self._taken_problem(unique, row, joins.shown(leaves, row[3 + count :])))
 
-    def _taken_problem(self, unique: UniqueKey, row: Sequence[Any]) -> Problem:
+    def _taken_problem(self, unique: UniqueKey, row: Sequence[Any], theirs: list[Any]) -> Problem:
         _, key, matched, *rest = row
-        count = len(unique.all_parts)
-        values, theirs = rest[:count], rest[count:]
+        values = rest[: len(unique.all_parts)]
         other = shown_row(self._table.name, theirs)
         what = f"{_shown(unique, values)} is taken in the target by {other} ({_shown_key(unique)})"
         hint = "; the registry's keep_columns can leave the target's value"

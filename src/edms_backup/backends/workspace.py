@@ -34,6 +34,8 @@ LONGEST_KEY = 1_000_000
 """Characters of a key value's text; MariaDB makes a TEXT of a length that no VARCHAR has."""
 
 ROW, KEY, DIGEST = "row_no", "key_text", "key_digest"
+LEVEL = "level"
+"""How far a row of a tree is from its root: the length of the list of what is above it."""
 MATCHED, ACTION = "matched", "action"
 RESOLVED, HANGING, UNRESOLVED = "resolved", "dangling", "unresolved"
 LABEL, ID = "label", "id_text"
@@ -103,6 +105,9 @@ class Workspace:
         target = backend.aliased(table.table, "t")
         staged: list[sa.ColumnElement[Any]] = [self._number(ROW), _text(KEY, None), _text(DIGEST, 32)]
         index = [ROW, DIGEST]
+        if table.keyed.key_parent is not None:
+            staged.append(self._number(LEVEL))
+            index.append(LEVEL)
         for column in table.columns:
             staged.append(target.c[column.name].label(value_name(column)))
             if column.reference is not None:
@@ -127,7 +132,13 @@ class Workspace:
         if looked_up:
             joins = KeyJoins(backend, self.keyed, table.name)
             leaves: list[sa.ColumnElement[Any]] = [_text(DIGEST, 32), self._number(USABLE)]
-            leaves += [joins.leaf(joins.root, leaf).label(f"v{i}") for i, leaf in enumerate(table.leaves)]
+            # A row of a tree is looked up by its parent's digest, and what runs through such a row by that one's.
+            leaves += [
+                _text(f"v{i}", 32) if leaf.above else joins.leaf(joins.root, leaf).label(f"v{i}")
+                for i, leaf in enumerate(table.leaves)
+            ]
+            if table.keyed.key_parent is not None:
+                leaves.append(self._number(LEVEL))
             self.lookup[table.name] = self._create(f"lookup_{number}", leaves, joins.clause, [DIGEST])
 
     def _create(

@@ -187,8 +187,9 @@ def _at(registry: Registry, rule: TableRule) -> str:
 
 
 def _key_tables(table: KeyedTable) -> tuple[str, ...]:
-    """The tables that the key of `table` goes through."""
+    """The other tables that the key of `table` goes through, and itself where that is no tree."""
     found = [table.resolving[column] for column in table.key if column in table.resolving]
+    found = [reference for reference in found if reference != table.key_parent]
     return tuple(dict.fromkeys(r.table for r in found if r.kind is not ReferenceKind.POLYMORPHIC))
 
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 from edms_backup.config.infer import whole_row
 from edms_backup.config.located import Place, did_you_mean, quoted
 from edms_backup.config.registry import WHOLE_ROW, ReferenceRule, Registry, TableRule
-from edms_backup.model import Reference, ReferenceKind, Schema, Table
+from edms_backup.model import Reference, ReferenceKind, Schema, Table, carriers
 
 
 def _fail(registry: Registry, line: int, message: str, hint: str | None) -> NoReturn:
@@ -79,6 +79,14 @@ def declared_key(
                 f"{quoted(rule.name)}",
                 "choose columns that always mean the same table",
             )
+    carried = carriers(table, references)
+    if all(name in carried and carried[name].table == table.name for name in key):
+        _fail(
+            registry,
+            line,
+            f"the key of {quoted(rule.name)} has nothing but the parent of a row",
+            "add a column that tells the rows of one parent apart",
+        )
     return key
 
 

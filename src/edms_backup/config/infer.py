@@ -37,6 +37,7 @@ def candidates(table: Table, references: Sequence[Reference]) -> tuple[Candidate
             continue
         if _usable(table, references, unique.columns):
             ranked.append(_rank(table, references, unique))
+    ranked = [(_after_others(table, references, rank, found), found) for rank, found in ranked]
     bare = _bare_link(table, references)
     if bare:
         ranked.append(((3.5,), Candidate(bare, KeySource.LINK_TABLE)))
@@ -70,17 +71,30 @@ def _rank(table: Table, references: Sequence[Reference], unique: UniqueKey) -> t
 
 
 def _usable(table: Table, references: Sequence[Reference], columns: tuple[str, ...]) -> bool:
-    """No numbered or computed column, no way back to the table itself, no reference into several tables."""
+    """No numbered or computed column, no reference into several tables, at most one to the table itself (a tree)."""
     if not columns:
         return False
-    barred = {c for c, r in carriers(table, references).items() if r.table == table.name or _is_polymorphic(r)}
+    carried = carriers(table, references)
+    parents = _parents(table, references, columns)
+    if len(parents) > 1 or all(carried.get(name) in parents for name in columns):
+        return False
+    barred = {name for name, reference in carried.items() if reference.kind is ReferenceKind.POLYMORPHIC}
     return not any(
         table.column(name).auto_assigned or table.column(name).generated or name in barred for name in columns
     )
 
 
-def _is_polymorphic(reference: Reference) -> bool:
-    return reference.kind is ReferenceKind.POLYMORPHIC
+def _parents(table: Table, references: Sequence[Reference], columns: tuple[str, ...]) -> set[Reference]:
+    """The references to the table itself that a key of `columns` would run through."""
+    carried = carriers(table, references)
+    return {carried[name] for name in columns if name in carried and carried[name].table == table.name}
+
+
+def _after_others(
+    table: Table, references: Sequence[Reference], rank: tuple[object, ...], candidate: Candidate
+) -> tuple[object, ...]:
+    """A key that runs through the table itself waits for those that do not, but for a lone number and for a uuid."""
+    return (3.7, *rank) if _parents(table, references, candidate.columns) else rank
 
 
 def _key_columns(reference: Reference) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ from edms_backup.backends.base import Backend
 from edms_backup.backends.checks import Checks
 from edms_backup.backends.decide import count_actions, decide_rows, drop_skipped
 from edms_backup.backends.deletions import Deletions
-from edms_backup.backends.match import look_up_missing, match_rows
+from edms_backup.backends.lookup import look_up_missing
+from edms_backup.backends.match import match_rows
 from edms_backup.backends.staging import StageWriter
 from edms_backup.backends.workspace import Workspace
 from edms_backup.config.registry import Registry
@@ -198,9 +199,9 @@ def _match(run: _Run) -> None:
     for name in run.plan.matching:
         table = run.plan.filled.get(name)
         if table is not None:
-            match_rows(run.workspace, table)
             checks = Checks(run.workspace, table, run.found(name))
-            run.books[name].failed += checks.ambiguous_matches()
+            for _ in match_rows(run.workspace, table):
+                run.books[name].failed += checks.ambiguous_matches()
             run.warnings.extend(checks.adopted())
         exporting = run.plan.exporting(name)
         if exporting is not None and name in run.plan.pointed_at:

@@ -107,18 +107,19 @@ class _TableChecker:
         """The row's own key (none where the whole row is the key), and the rows that it refers to."""
         self._rows += 1
         values = self._format.values(line, self._rows)
-        text = key_text(self._format.key_value(values))
+        key = self._format.key_value(values)
+        text = key_text(key)
         own = None if self._format.table.whole_row else (self._name, key_digest(text), text.decode())
-        return own, list(self._named(values))
+        return own, list(self._named(values, key))
 
-    def _named(self, values: Sequence[Any]) -> Iterator[tuple[str, str, str, str]]:
+    def _named(self, values: Sequence[Any], key: list[Any]) -> Iterator[tuple[str, str, str, str]]:
         for column, reference in self._format.references.items():
             form = values[self._positions[column]]
             if form is None:
                 continue
             if is_key_value(form):
                 target = self._target(reference, values)
-                text = key_text(form)
+                text = key_text(self._format.named(column, form, key))
                 yield (self._name, target, key_digest(text), f"{column} {text.decode()}")
             else:
                 self._check_dangling(form, column)

@@ -102,6 +102,11 @@ class RestoreTable(ReferredTable):
         return tuple(dict.fromkeys([*(column.name for column in self.columns), *self.identity]))
 
     @property
+    def parent_columns(self) -> tuple[RestoreColumn, ...]:
+        """The columns that hold the parent of a row of a tree."""
+        return tuple(c for c in self.columns if c.reference is not None and c.reference == self.keyed.key_parent)
+
+    @property
     def identity(self) -> tuple[str, ...]:
         """Columns that find one row of the target: its primary key, else its natural key."""
         return self.table.primary_key or self.keyed.key
@@ -205,11 +210,14 @@ def plan_restore(
     if any(reference.kind is ReferenceKind.POLYMORPHIC for reference in references):
         # A table that the archive holds without rows has none that a reference of the archive could name.
         needed |= {target.table for target in targets if rows.get(target.table, 1)}
+    needed |= {leaf.table for name in needed if name in keyed for leaf in _leaves(keyed, name) if leaf.above}
     referred = {name: _referred(keyed, source, name) for name in sorted(needed - set(tables)) if name in keyed}
     for name in referred:
         held = {column for r in references if r.table == name for column in r.referred_columns}
         drift += comparison.referred(name, held)
     needs = {name: _identity_needs(table, targets) for name, table in tables.items()}
+    for name, found in referred.items():
+        needs[name] = frozenset(leaf.table for leaf in found.leaves if leaf.above) - {name}
     matching = identity_order([*tables, *referred], needs)
     return RestorePlan(
         options,
@@ -277,7 +285,7 @@ def _plan_table(keyed: Keyed, mapped: Mapped, name: str, order: Order, *, rows: 
     columns += defaults
     written = {column.name for column in columns}
     exported = _exported(keyed, name)
-    leaves = () if table.whole_row else expand_key(keyed, name)
+    leaves = _leaves(keyed, name)
     return RestoreTable(
         _keeping(table, defaults),
         exported,
@@ -318,6 +326,10 @@ def _leaf_kinds(source: SourceSchema, leaves: tuple[Leaf, ...]) -> tuple[Kind, .
     return tuple(source.keyed[leaf.table].table.column(leaf.column).kind for leaf in leaves)
 
 
+def _leaves(keyed: Keyed, name: str) -> tuple[Leaf, ...]:
+    return () if keyed[name].whole_row else expand_key(keyed, name)
+
+
 def _exported(keyed: Keyed, name: str) -> tuple[str, ...]:
     table = keyed[name]
     referred = {c for t in keyed.values() for r in t.references if r.table == name for c in r.referred_columns}
@@ -336,6 +348,9 @@ def _identity_needs(table: RestoreTable, targets: tuple[PolymorphicTarget, ...])
     needs: set[str] = set()
     for name in table.early:
         reference = table.keyed.resolving[name]
+        if reference == table.keyed.key_parent:
+            # Its rows are matched level by level.
+            continue
         needs.add(reference.table)
         if reference.kind is ReferenceKind.POLYMORPHIC:
             needs |= {target.table for target in targets if target.table != table.name}

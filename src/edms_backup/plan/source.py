@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from edms_backup.errors import ArchiveError, BackupError
-from edms_backup.graph.keys import expand_key
+from edms_backup.graph.keys import above_place, expand_key
 from edms_backup.model import Keyed, KeyedTable, Kind, Reference, ReferenceKind
-from edms_backup.values.rows import RowReader, is_key_value
+from edms_backup.values.rows import RowReader, above_child, is_key_value
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,9 @@ class LineFormat:
         }
         self._reader = RowReader(name, self.columns, frozenset(self.references))
         self._positions = {column: position for position, column in enumerate(self.columns)}
+        self._parent = -1
+        self.above: int | None = None
+        """Where in the key value of a row of a tree the list of what is above it stands."""
         try:
             self._key = self._key_parts(keyed)
         except BackupError as error:
@@ -101,6 +104,9 @@ class LineFormat:
                 parts.append((self._positions[column], 0))
             elif reference not in used:
                 used.add(reference)
+                if reference == self.table.key_parent:
+                    self._parent = self._positions[column]
+                    self.above = above_place(expand_key(keyed, self.table.name))
                 parts.append((self._positions[column], len(expand_key(keyed, reference.table))))
         return tuple(parts)
 
@@ -113,7 +119,9 @@ class LineFormat:
         key: list[Any] = []
         for position, leaves in self._key:
             value = values[position]
-            if not leaves:
+            if self.above is not None and position == self._parent:
+                key.append(above_child(value, self.above))
+            elif not leaves:
                 key.append(value)
             elif value is None:
                 key.extend([None] * leaves)
@@ -122,3 +130,7 @@ class LineFormat:
             else:
                 key.append(value)
         return key
+
+    def named(self, column: str, form: Any, own: list[Any]) -> Any:
+        """The key value that a reference column holds, where `own` is that of the row: it may be its own parent."""
+        return own if form == [] and self.references[column] == self.table.key_parent else form

@@ -7,6 +7,7 @@ parses a line into one `Reading` a column.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,8 @@ class ReferenceField:
     found: int
     """Position of a value that is None where the row referred to does not exist."""
     leaves: tuple[int, ...]
+    itself: int | None = None
+    """Position of a value that is not None where a row of a tree is its own parent: its key value is left out."""
 
 
 Field = ValueField | ReferenceField
@@ -65,6 +68,8 @@ class RowWriter:
                 members[field.name] = None
             elif values[field.found] is None:
                 members[field.name] = {DANGLING: values[field.raw]}
+            elif field.itself is not None and values[field.itself] is not None:
+                members[field.name] = []
             else:
                 members[field.name] = [values[leaf] for leaf in field.leaves]
         return members
@@ -92,6 +97,18 @@ def key_digest(text: bytes) -> str:
 def is_key_value(form: Any) -> bool:
     """Whether a reference column holds the key value of a row that exists."""
     return isinstance(form, list)
+
+
+def above_child(parent: Any, place: int) -> list[Any]:
+    """What is above a row of a tree, from the key value of its parent, in which such a list is at `place`."""
+    if not is_key_value(parent) or not parent:
+        # A root: it has no parent, or is its own.
+        return []
+    if len(parent) <= place or not isinstance(parent[place], list):
+        raise ArchiveError(
+            f"{json.dumps(parent)[:100]} is no key value of a tree", hint="the archive was changed after it was written"
+        )
+    return [*parent[place], *parent[:place], *parent[place + 1 :]]
 
 
 def dangling_value(form: Any) -> Any:
