@@ -20,6 +20,7 @@ from edms_backup.execute.digests import LEFT, RIGHT, open_digests
 from edms_backup.model import Column, KeyedTable, KeySource, Kind, Table
 from edms_backup.options import DiffOptions, Source
 from edms_backup.plan.source import SourceSchema, write_schema
+from edms_backup.progress import NoProgress
 from edms_backup.report import DiffReport
 from tests.conftest import NewDatabase
 from tests.execute.test_verify import A, B, write
@@ -63,6 +64,22 @@ def between(left: Database, right: Database, registry: Path | None = None) -> Di
     """The difference of two databases."""
     name = None if registry is None else str(registry)
     return api.diff(Source(left.url, name), Source(right.url, name))
+
+
+class Meddler(NoProgress):
+    """Makes another difference, and unmakes one, between the two readings."""
+
+    def __init__(self, databases: tuple[Database, Database]) -> None:
+        self.databases = databases
+        self.done = False
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        """The first reading is over."""
+        del total
+        if name == "naming rows":
+            for database in self.databases:
+                database.execute_script("UPDATE users SET email = 'both' WHERE username = 'admin'; DELETE FROM log")
+            self.done = True
 
 
 DIFFERENT = {
@@ -116,6 +133,11 @@ def test_databases_and_archives(new_database: NewDatabase, product: str, tmp_pat
     }
     assert {problem.code for problem in verified.differences} == {"content-differs"}
     assert api.verify(archives[0], source=left).ok
+    if product != "sqlite":  # which keeps others from writing meanwhile
+        meddler = Meddler(databases)
+        assert found(api.diff(left, right, progress=meddler)) == DIFFERENT
+        assert meddler.done
+        assert found(api.diff(left, right))["users"]["~"] == {}
 
 
 def keyed(key: tuple[str, ...], *columns: str, source: KeySource = KeySource.REGISTRY) -> bytes:
@@ -235,6 +257,8 @@ def test_what_cannot_be_compared(new_database: NewDatabase, tmp_path: Path) -> N
         api.diff(archive, tmp_path / "nowhere")
     with pytest.raises(EnvironmentFailed):
         api.diff(archive, Source(f"sqlite:///{tmp_path / 'nowhere.sqlite3'}"))
+    with pytest.raises(ArchiveError, match="says nothing of table t"):
+        api.diff(write(tmp_path / "c", {"t": []}), archive)
     part = next((archive / "data" / "users").iterdir())
     part.write_bytes(part.read_bytes()[:-1] + b"\0")
     with pytest.raises(ArchiveError, match="00000"):

@@ -119,7 +119,10 @@ def open_sides(left: Source | Path, right: Source | Path) -> Iterator[tuple[Side
 def _open_archive(stack: ExitStack, path: Path) -> tuple[ArchiveReader, SourceSchema]:
     reader = stack.enter_context(ArchiveReader.open(path))
     reader.check_members()
-    return reader, read_schema(reader.read_file("schema.json"))
+    schema = read_schema(reader.read_file("schema.json"))
+    for table in reader.manifest.tables:
+        schema.table(table.name)
+    return reader, schema
 
 
 def _archive(stack: ExitStack, path: Path) -> ArchiveSide:
