@@ -165,7 +165,10 @@ class MariaDB(Backend):
         return sa.cast(value, mysql.CHAR(charset="utf8mb4"))
 
     def integer_of_text(self, value: Expression) -> Expression:
-        return sa.cast(value, mysql.INTEGER())
+        # While rows are written, a cast of any other text is an error.
+        longest = sa.and_(value.op("REGEXP")("^[0-9]{19}$"), value <= sa.literal_column("'9223372036854775807'"))
+        number = sa.or_(value.op("REGEXP")("^-?[0-9]{1,18}$"), longest)
+        return sa.case((number, sa.cast(value, mysql.INTEGER())))
 
     def of_kind(self, column: Column, value: Expression) -> Expression:
         return sa.cast(value, mysql.INTEGER()) if column.kind is Kind.INTEGER else value

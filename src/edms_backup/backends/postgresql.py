@@ -265,7 +265,9 @@ class PostgreSQL(Backend):
 
     def integer_of_text(self, value: Expression) -> Expression:
         text = self.text(value)
-        return sa.case((text.regexp_match(r"^-?[0-9]{1,18}$"), sa.cast(text, sa.BigInteger)))
+        longest = sa.and_(text.regexp_match(r"^[0-9]{19}$"), sa.collate(text, "C") <= "9223372036854775807")
+        number = sa.or_(text.regexp_match(r"^-?[0-9]{1,18}$"), longest)
+        return sa.case((number, sa.cast(text, sa.BigInteger)))
 
     def of_kind(self, column: Column, value: Expression) -> Expression:
         if column.kind is Kind.UUID:

@@ -125,7 +125,7 @@ class SQLite(Backend):
 
     def comparable(self, column: Column, value: Expression) -> Expression:
         # NOCASE and RTRIM columns would hide a change; a blob never equals a text.
-        return sa.collate(value, "BINARY")
+        return sa.collate(sa.type_coerce(value, sa.Text), "BINARY")
 
     def integer_of_text(self, value: Expression) -> Expression:
         return sa.cast(value, sa.Integer)
