@@ -25,7 +25,7 @@ from edms_backup.model import (
     Schema,
     Table,
 )
-from edms_backup.options import RestoreOptions
+from edms_backup.options import Mode, RestoreOptions
 from edms_backup.plan.drift import WARNED, Comparison, gets_new_ids
 from edms_backup.plan.extract import PolymorphicTarget, polymorphic_targets
 from edms_backup.plan.mapping import Mapped, map_source
@@ -198,9 +198,13 @@ def plan_restore(
     names = [mapped.tables[name] for name in selected if mapped.tables[name] not in excluded]
     drift += comparison.tables(names)
     live = {name: target.tables[name] for name in names if name in target.tables}
-    order = write_order(
-        live, _live_references(live, keyed), lambda table, r: _can_wait(keyed[table.name], r, deferrable)
-    )
+
+    def can_wait(table: Table, reference: Reference) -> bool:
+        # A table that nothing is done with waits for nothing.
+        idle = not rows[table.name] and options.mode is not Mode.MIRROR
+        return idle or _can_wait(keyed[table.name], reference, deferrable)
+
+    order = write_order(live, _live_references(live, keyed), can_wait)
     tables = {
         name: _plan_table(keyed, mapped, name, order, rows=rows[name], row_checked=row_checked) for name in order.tables
     }
@@ -359,7 +363,11 @@ def _identity_needs(table: RestoreTable, targets: tuple[PolymorphicTarget, ...])
 
 def _surrogate(table: KeyedTable) -> str | None:
     surrogate = table.surrogate_key
-    return surrogate[0] if len(surrogate) == 1 and len(table.table.primary_key) == 1 else None
+    if len(surrogate) != 1:
+        return None
+    # Of a key of several columns, only what the database hands out means nothing to people.
+    numbered = table.table.column(surrogate[0]).auto_assigned
+    return surrogate[0] if numbered or len(table.table.primary_key) == 1 else None
 
 
 def _deferred(table: KeyedTable, order: Order, *, row_checked: bool) -> frozenset[str]:
