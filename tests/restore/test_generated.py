@@ -56,7 +56,9 @@ class Scene:
         """Nothing is left of the last example."""
         shutil.rmtree(self.archive, ignore_errors=True)
         self.schema = world.schema
-        self.registry = registry(world.schema, self.folder / "registry.yaml") if declared else None
+        self.registry = (
+            registry(world.schema, self.folder / "registry.yaml") if declared or "kinds" in world.schema else None
+        )
 
     def source(self, database: Database) -> Source:
         return Source(database.url, self.registry)

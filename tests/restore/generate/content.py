@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.restore.generate.model import Schema, Tables
+from tests.restore.generate.model import LABELS, Points, Schema, Spec, Tables
 
 Content = dict[str, Counter[Any]]
 
@@ -60,7 +60,10 @@ class _View:
         return tuple(self._meaning(name, row, column) for column in self.schema[name].key)
 
     def _meaning(self, name: str, row: Mapping[str, Any], column: str) -> Any:
-        link = self.schema[name].link_of(column)
+        spec = self.schema[name]
+        if spec.points is not None and column == spec.points.column:
+            return self._pointed(spec, spec.points, row)
+        link = spec.link_of(column)
         if link is None or row[column] is None:
             return (type(row[column]).__name__, row[column])
         slot = (link.table, link.referred)
@@ -69,3 +72,15 @@ class _View:
             self._index[slot] = {tuple(target[c] for c in link.referred): target for target in targets}
         target = self._index[slot].get(tuple(row[c] for c in link.columns))
         return ("nothing", row[column]) if target is None else ("row", self.key(link.table, target))
+
+    def _pointed(self, spec: Spec, points: Points, row: Mapping[str, Any]) -> Any:
+        kinds = [
+            kind["label"] for kind in self.tables["kinds"] if kind["id"] == row[spec.links[points.link].columns[0]]
+        ]
+        if kinds:
+            other = points.tables[LABELS.index(kinds[0])]
+            (identity,) = self.schema[other].primary
+            for target in self.tables[other]:
+                if str(target[identity]) == str(row[points.column]):
+                    return ("row", other, self.key(other, target))
+        return ("nothing", row[points.column])

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from tests.restore.generate.model import Schema, Tables, Type
+from tests.restore.generate.model import LABELS, Schema, Tables, Type
 from tests.servers import Database
 
 
@@ -84,6 +84,8 @@ def _metadata(product: str, schema: Schema) -> sa.MetaData:
         constraints: list[sa.Constraint] = [*primary]
         constraints += [sa.UniqueConstraint(*u, name=f"unique_{number}_{i}") for i, u in enumerate(spec.uniques)]
         for i, link in enumerate(spec.links):
+            if link.hidden:
+                continue
             # SQLAlchemy's notation: names in worlds have no dots.
             referred = [f"{link.table}.{column}" for column in link.referred]
             constraints.append(
@@ -94,7 +96,13 @@ def _metadata(product: str, schema: Schema) -> sa.MetaData:
 
 
 def registry(schema: Schema, path: Path) -> str:
-    """A registry that declares every key."""
-    tables = {name: {"key": list(spec.key) or "*"} for name, spec in schema.items()}
+    """A registry that declares every key, and what only a registry can declare."""
+    tables: dict[str, dict[str, Any]] = {name: {"key": list(spec.key) or "*"} for name, spec in schema.items()}
+    for name, spec in schema.items():
+        if spec.points is not None:
+            columns = [*spec.links[spec.points.link].columns, spec.points.column]
+            tables[name]["references"] = [{"columns": columns, "polymorphic": "kinds"}]
+            for label, target in zip(LABELS, spec.points.tables, strict=False):
+                tables[target]["label"] = label
     path.write_text(json.dumps({"version": 1, "tables": tables}, ensure_ascii=False), encoding="utf-8")
     return str(path)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from tests.restore.generate.model import Column, Link, Spec, Type
+from tests.restore.generate.model import LABELS, Column, Link, Points, Spec, Type
 
 TABLES = ("t", "order", "Users", "a b", "x%y", "weiß", "q'q", 'd"d', "c:c", "row_no")
 WORDS = ("note", "select", "Value", "key_text", "b%s", "c:x", "ä ö", "f0", "t")
@@ -21,25 +21,52 @@ def schemas(draw: st.DrawFn, shapes: Sequence[str]) -> dict[str, Spec]:
     """Some tables of every shape, each referring to earlier ones, some to later ones and to themselves."""
     schema: dict[str, Spec] = {}
     names = draw(st.permutations(TABLES))[: draw(st.sampled_from((1, 2, 3, 4, 5, 6)))]
-    for name in names:
+    begin = draw(st.sampled_from(((), (), SHARED[1:], SHARED)))
+    for position, name in enumerate(names):
         known = [spec for spec in schema.values() if spec.ways and spec.key]
-        schema[name] = draw(_spec(name, known, shapes))
+        schema[name] = draw(_spec(name, known, begin[position : position + 1] or shapes))
     for name in names:
-        spec = schema[name]
         targets = [other for other in schema.values() if other.ways and other.key]
-        if targets and draw(st.integers(0, 2)) == 0:
-            # To itself or to a later table: a cycle that may be empty.
+        for number in range(draw(st.sampled_from((0, 0, 0, 1, 1, 2))) if targets else 0):
+            # To itself or to any table: cycles that may be empty, and that may share tables.
             target = draw(st.sampled_from(targets))
-            schema[name] = draw(_linked(spec, target, prefix="later", optional=True))
-    return schema
+            schema[name] = draw(_linked(schema[name], target, prefix=f"later{number}", optional=True))
+    return draw(_pointing(schema)) if draw(st.integers(0, 2)) == 0 else schema
 
 
-SHAPES = ("tenant", "numbered", "natural", "composite", "child", "link", "bare link", "extension", "tenant", "keyless")
+@st.composite
+def _pointing(draw: st.DrawFn, schema: dict[str, Spec]) -> dict[str, Spec]:
+    """With a polymorphic reference in one or two tables, its id as a number or as text."""
+    single = [spec for spec in schema.values() if spec.key and len(spec.primary) == 1]
+    as_text = draw(st.booleans())
+    if not as_text:
+        single = [spec for spec in single if spec.column(spec.primary[0]).type is Type.INTEGER]
+    if not single:
+        return schema
+    tables = tuple(spec.name for spec in draw(st.permutations(single))[: len(LABELS)])
+    for name in draw(st.permutations(list(schema)))[:2]:
+        spec = schema[name]
+        optional = draw(st.booleans())
+        columns = [
+            Column("kind", Type.INTEGER, optional),
+            Column("object", Type.TEXT if as_text else Type.INTEGER, optional),
+        ]
+        links = (*spec.links, Link(("kind",), "kinds", ("id",), optional))
+        points = Points("object", len(spec.links), tables)
+        schema[name] = replace(spec, columns=(*spec.columns, *columns), links=links, points=points)
+    kinds = Spec("kinds", (Column("id", Type.INTEGER, numbered=True), Column("label", Type.TEXT)), ("id",))
+    return {"kinds": replace(kinds, uniques=(("label",),), key=("label",)), **schema}
+
+
+FIRST = ("numbered", "natural", "composite", "keyless")
+SHAPES = (*FIRST, "tenant", "tenant", "child", "link", "bare link", "extension", "member", "shared")
+SHARED = ("natural", "numbered", "member", "member", "shared")
+"""Shapes of tables that only together are of any interest."""
 
 
 @st.composite
 def _spec(draw: st.DrawFn, name: str, known: list[Spec], shapes: Sequence[str]) -> Spec:  # noqa: PLR0912
-    shape = draw(st.sampled_from(shapes if known else ("numbered", "natural", "composite", "keyless")))
+    shape = draw(st.sampled_from(shapes if known else FIRST))
     payload = [
         Column(word, draw(st.sampled_from(list(Type))), nullable=draw(st.booleans()))
         for word in draw(st.permutations(WORDS))[: draw(st.integers(0, 2))]
@@ -76,6 +103,10 @@ def _spec(draw: st.DrawFn, name: str, known: list[Spec], shapes: Sequence[str]) 
             spec = _key(_numbered(spec, identity), (Column("n", Type.INTEGER),), also=spec.links[0].columns)
         else:
             spec = draw(_tenant_parent(spec, known))
+    elif shape == "member":
+        spec = draw(_member(_numbered(spec, identity), known))
+    elif shape == "shared":
+        spec = draw(_sharing(_numbered(_key(spec, (Column("code", Type.TEXT),)), identity), known))
     elif shape == "keyless":
         spec = replace(spec, columns=(*spec.columns, Column("what", Type.TEXT, nullable=draw(st.booleans()))))
         if draw(st.booleans()):
@@ -90,7 +121,11 @@ def _spec(draw: st.DrawFn, name: str, known: list[Spec], shapes: Sequence[str]) 
             keys = (Column("code", Type.TEXT, nullable=True), Column("n", Type.INTEGER))
         spec = _key(_numbered(spec, identity), keys)
     if spec.key and draw(st.integers(0, 2)) == 0:
-        spec = replace(spec, columns=(*spec.columns, Column("alt", Type.TEXT)), uniques=(*spec.uniques, ("alt",)))
+        column = Column("alt", Type.TEXT, nullable=draw(st.booleans()))
+        spec = replace(spec, columns=(*spec.columns, column), uniques=(*spec.uniques, ("alt",)))
+    if shape != "keyless" and draw(st.integers(0, 5)) == 0:
+        # A tree whose root is its own parent.
+        spec = draw(_linked(spec, spec, prefix="above"))
     for number in range(draw(st.integers(0, 2)) if known else 0):
         target = draw(st.sampled_from(known))
         spec = draw(_linked(spec, target, prefix=f"to{number}", optional=draw(st.booleans())))
@@ -109,6 +144,43 @@ def _tenant_parent(draw: st.DrawFn, spec: Spec, known: list[Spec]) -> Spec:
     parent = Column("p", target.column(way[0]).type)
     spec = replace(spec, columns=(*spec.columns, parent), links=(link,))
     return _key(spec, (Column("q", Type.INTEGER),), also=("p",), primary=True)
+
+
+@st.composite
+def _member(draw: st.DrawFn, spec: Spec, known: list[Spec]) -> Spec:
+    """A row of a tenant, which others refer to together with the tenant."""
+    single = [other for other in known if any(len(way) == 1 for way in other.ways)]
+    if not single:
+        return _key(spec, (Column("n", Type.INTEGER),))
+    target = draw(st.sampled_from(single))
+    way = draw(st.sampled_from([way for way in target.ways if len(way) == 1]))
+    column = Column("owner", target.column(way[0]).type)
+    spec = replace(spec, columns=(*spec.columns, column), links=(Link(("owner",), target.name, way),))
+    spec = _key(spec, (Column("n", Type.INTEGER),), also=("owner",) if draw(st.booleans()) else ())
+    return replace(spec, uniques=(*spec.uniques, ("owner", "id")))
+
+
+@st.composite
+def _sharing(draw: st.DrawFn, spec: Spec, known: list[Spec]) -> Spec:
+    """Foreign keys to one or two members that share the tenant, each of which may be off."""
+    members = [other for other in known if ("owner", "id") in other.uniques]
+    if not members:
+        return spec
+    first = draw(st.sampled_from(members))
+    tenant = replace(first.links[0], columns=("whose",), optional=draw(st.booleans()), hidden=draw(st.booleans()))
+    columns, links = [replace(first.column("owner"), name="whose", nullable=tenant.optional)], [tenant]
+    alike = [
+        other
+        for other in members
+        if replace(other.links[0], columns=("whose",)) == replace(tenant, optional=False, hidden=False)
+    ]
+    for name in ("author", "reviewer")[: draw(st.integers(1, 2))]:
+        member = draw(st.sampled_from(alike))
+        optional = draw(st.booleans())
+        columns.append(Column(name, Type.INTEGER, nullable=optional))
+        links.append(Link((name,), member.name, ("id",), optional, hidden=True))
+        links.append(Link(("whose", name), member.name, ("owner", "id"), follows=True))
+    return replace(spec, columns=(*spec.columns, *columns), links=(*spec.links, *links))
 
 
 def _numbered(spec: Spec, identity: Column) -> Spec:
