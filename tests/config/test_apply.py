@@ -1,11 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edms_backup.config.apply import Applied, apply_registry
 from edms_backup.config.registry_file import parse_registry
 from edms_backup.errors import RegistryError
-from edms_backup.model import Column, KeySource, Kind, Reference, ReferenceKind, Schema, Table, UniqueKey
+from edms_backup.model import (
+    Check,
+    Column,
+    KeyPart,
+    KeySource,
+    Kind,
+    Reference,
+    ReferenceKind,
+    Schema,
+    Table,
+    UniqueKey,
+)
 
 KINDS = {"uuid": Kind.UUID, "int": Kind.INTEGER, "text": Kind.TEXT, "json": Kind.JSON}
 
@@ -242,3 +255,39 @@ tables:
     applied = apply_registry(registry, schema)
     assert applied.tables["log"].references == ()
     assert any("user_id" in warning for warning in applied.warnings)
+
+
+def test_what_is_left_out_is_nowhere() -> None:
+    parts = (KeyPart(expression="lower(secret)"), KeyPart("name"))
+    live = replace(
+        table("t", "id+ name:text secret:text", "name", "secret"),
+        uniques=(
+            UniqueKey("u0", ("name",)),
+            UniqueKey("u1", ("secret",)),
+            UniqueKey("u2", ("name",), True, parts=parts),
+        ),
+        checks=(Check("c0", "secret <> ''"), Check("c1", "name <> ''")),
+    )
+    found = applied("tables: {t: {omit_columns: [secret]}}", live).tables["t"]
+    assert found.table.column_names == ("id", "name")
+    assert ([u.name for u in found.table.uniques], [c.name for c in found.table.checks]) == (["u0"], ["c1"])
+    warning = "t.secret is left out of the archive, but NOT NULL without a default"
+    assert any(warning in w for w in applied("tables: {t: {omit_columns: [secret]}}", live).warnings)
+    given = applied("tables: {t: {omit_columns: [secret], column_defaults: {secret: x}}}", live)
+    assert not any(warning in w for w in given.warnings)
+
+
+def test_half_of_a_reference_cannot_be_left_out() -> None:
+    """Unless what remains is carried by another one, or is the row's own."""
+    tenants = table("tenants", "id+ name:text", "name")
+    columns = "id+ n:int tenant_id->tenants parent:int?"
+    both = (("tenant_id", "parent"), ("tenant_id", "id"))
+    node = table("node", columns, "n", "tenant_id id")
+    node = replace(node, references=(*node.references, Reference(both[0], "node", both[1])))
+    found = applied("tables: {node: {omit_columns: [parent]}}", tenants, node).tables["node"]
+    assert [r.columns for r in found.references] == [("tenant_id",)]
+    other = replace(table("other", "id+ n:int tenant:int parent:int?", "n"),
+                    references=(Reference(("tenant", "parent"), "node", both[1]),))  # fmt: skip
+    with pytest.raises(RegistryError, match='half of a reference; leave out "tenant" too'):
+        applied("tables: {other: {omit_columns: [parent]}}", tenants, node, other)
+    assert applied("tables: {other: {omit_columns: [parent, tenant]}}", tenants, node, other).tables["other"].key

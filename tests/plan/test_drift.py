@@ -139,6 +139,7 @@ def test_references_get_the_ids_of_here_whatever_their_type() -> None:
         (Kind.DATE, Kind.TIMESTAMP, False),
         (Kind.JSON, Kind.TEXT, False),
         (Kind.OTHER, Kind.INTEGER, False),
+        (Kind.INTERVAL, Kind.INTEGER, False),
         (Kind.UUID, Kind.BYTES, False),
     ],
 )

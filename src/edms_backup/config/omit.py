@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from edms_backup.config.located import Place, quoted
 from edms_backup.config.registry import Registry, TableRule
-from edms_backup.model import Reference, ReferenceKind, Table
+from edms_backup.model import Reference, Table, UniqueKey, carriers
 
 
 def without_columns(table: Table, gone: Collection[str]) -> Table:
@@ -19,9 +19,18 @@ def without_columns(table: Table, gone: Collection[str]) -> Table:
         table,
         columns=tuple(c for c in table.columns if c.name not in gone),
         references=remaining(table.references, gone),
-        uniques=tuple(u for u in table.uniques if not set(u.columns) & set(gone)),
-        checks=tuple(c for c in table.checks if not any(re.search(rf"\b{re.escape(n)}\b", c.condition) for n in gone)),
+        uniques=tuple(u for u in table.uniques if not _speaks_of(u, gone)),
+        checks=tuple(c for c in table.checks if not _names(c.condition, gone)),
     )
+
+
+def _speaks_of(unique: UniqueKey, gone: Collection[str]) -> bool:
+    columns = {part.column for part in unique.all_parts}
+    return bool(columns & set(gone)) or any(_names(text, gone) for text in unique.texts)
+
+
+def _names(text: str, gone: Collection[str]) -> bool:
+    return any(re.search(rf"\b{re.escape(name)}\b", text) for name in gone)
 
 
 def remaining(references: Collection[Reference], gone: Collection[str]) -> tuple[Reference, ...]:
@@ -52,17 +61,13 @@ def _needed(
         if any(r.table == table.name and column in r.referred_columns for r in found):
             return f"{quoted(name)} refers to it"
     own = references[table.name]
-    for reference in own:
-        if column not in reference.columns:
-            continue
-        carried = {c for r in remaining(own, gone) for c in _carried(r)}
-        left = [c for c in _carried(reference) if c not in gone and c not in carried]
-        if left:
-            # The rest would be an id without the row that it means.
-            return f"it is half of a reference; leave out {quoted(left[0])} too"
-    return None
-
-
-def _carried(reference: Reference) -> tuple[str, ...]:
-    """The columns of a reference that hold no more than an id."""
-    return (reference.id_column,) if reference.kind is ReferenceKind.POLYMORPHIC else reference.columns
+    before, after = carriers(table, own), carriers(table, remaining(own, gone))
+    # What is left of a reference would be an id without the row that it means.
+    left = [
+        other
+        for reference in own
+        if column in reference.columns
+        for other in reference.columns
+        if other in before and other not in after and other not in gone
+    ]
+    return f"it is half of a reference; leave out {quoted(left[0])} too" if left else None

@@ -20,14 +20,14 @@ _CLOSE = 0.4
 """From which likeness on a name is proposed, if the kind of the values is the same too."""
 
 _NUMBERS = frozenset({Kind.BOOLEAN, Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL})
-_MOMENTS = frozenset({Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ, Kind.INTERVAL})
+_MOMENTS = frozenset({Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ})
 _APART = (
     (_NUMBERS, _MOMENTS | {Kind.UUID}),
     (_MOMENTS, _NUMBERS | {Kind.UUID, Kind.BYTES}),
-    (frozenset({Kind.UUID}), _NUMBERS | _MOMENTS),
+    (frozenset({Kind.UUID}), _NUMBERS | _MOMENTS | {Kind.INTERVAL}),
     (frozenset({Kind.BYTES}), _MOMENTS),
 )
-"""Kinds, and those that no value of them can become."""
+"""Kinds, and those that no value of them can become. An interval may be kept as a number of microseconds."""
 
 _BY_VALUE = ("other-type", "shorter-text", "fewer-digits", "not-null")
 """Differences that are safe as long as the values fit."""
@@ -173,11 +173,11 @@ class Comparison:
         name, policy = archived.name, archived.policy
         shown = f"column {name}.{column.name}"
         if column.name in policy.column_defaults:
-            message = f"{shown} is not in the archive: new rows get what column_defaults say"
+            message = f"{shown} gets nothing from the archive: new rows get what column_defaults say"
         elif not column.must_be_given:
-            message = f"{shown} is not in the archive: new rows get the target's default, or leave it empty"
+            message = f"{shown} gets nothing from the archive: new rows get the target's default, or leave it empty"
         elif not self.rows.get(name):
-            message = f"{shown} is not in the archive, which has no rows of this table"
+            message = f"{shown} gets nothing from the archive, which has no rows of this table"
         else:
             message = (
                 f"{shown} of the target is NOT NULL without a default, and not in the archive; the registry can give "

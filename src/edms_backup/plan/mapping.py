@@ -96,7 +96,8 @@ class _Renamer:
             columns=tuple(replace(column, name=names.get(column.name, column.name)) for column in table.columns),
             primary_key=self._names(table.name, table.primary_key),
             references=tuple(self._reference(table.name, r) for r in table.references if r.table in self.tables),
-            uniques=tuple(replace(u, columns=self._names(table.name, u.columns)) for u in table.uniques),
+            # What the source's own constraints say is of no concern to the target.
+            uniques=(),
             checks=(),
         )
 
