@@ -207,7 +207,7 @@ class Backend:
         """The expressions of generated columns by (table, column), likewise."""
         return None
 
-    def fraction(self, column: Mapping[str, Any], kind: Kind) -> int | None:
+    def fraction(self, column: Mapping[str, Any], native: str, kind: Kind) -> int | None:
         """Digits after the point that a reflected column keeps."""
         return getattr(column["type"], "scale", None) if kind is Kind.DECIMAL else None
 
@@ -234,6 +234,11 @@ class Backend:
         return self.table_clause(table).alias(alias)
 
     # --- values -------------------------------------------------------------------------------------------------
+
+    def batches(self, query: sa.Select[Any]) -> Iterator[Sequence[Sequence[Any]]]:
+        """The rows of a query, some thousands at a time."""
+        streaming = {"stream_results": True, "yield_per": FETCH_ROWS}
+        yield from self.connection.execute(query, execution_options=streaming).partitions(FETCH_ROWS)
 
     def readable(self, column: Column, value: Expression) -> Expression:
         """What to select so that `form` gets something lossless."""

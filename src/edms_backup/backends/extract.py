@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.sql.selectable import NamedFromClause
 
-from edms_backup.backends.base import FETCH_ROWS, Backend, Convert, Expression
+from edms_backup.backends.base import Backend, Convert, Expression
 from edms_backup.backends.joins import KeyJoins
 from edms_backup.backends.trees import points_to_itself
 from edms_backup.errors import RegistryError
 from edms_backup.graph.keys import Leaf, expand_key
 from edms_backup.model import Column, Keyed, KeyedTable, Kind, ReferenceKind, Table
 from edms_backup.plan.extract import ExtractPlan, PolymorphicTarget, ReferenceColumn
+from edms_backup.values.forms import json_text
 from edms_backup.values.rows import Field, ReferenceField, RowWriter, ValueField
 
 Condition = Callable[[NamedFromClause], Expression]
@@ -54,18 +56,28 @@ class _Selection:
         return position
 
     def add_leaf(self, joins: KeyJoins, leaf: Leaf, value: Expression) -> int:
-        """Select a leaf of a key value; returns its position."""
-        if not leaf.above:
-            return self.add(joins.column_of(leaf), value)
-        position = self.add_marker(value)
-        self.conversions[position] = joins.levels_form(leaf)
+        """Select a leaf of a key value, where a document stands as its text; returns its position."""
+        if leaf.above:
+            self.expressions.append(value.label(f"v{len(self.expressions)}"))
+            position = len(self.expressions) - 1
+            self.conversions[position] = joins.levels_form(leaf)
+            return position
+        column = joins.column_of(leaf)
+        position = self.add(column, value)
+        if column.kind is Kind.JSON:
+            self.conversions[position] = partial(_leaf_form, self.conversions[position])
         return position
 
     def add_marker(self, value: Expression) -> int:
-        """Select a value as it is, often only to see whether it is NULL."""
+        """Select only whether a value is NULL; the driver may not know the value itself."""
         position = len(self.expressions)
-        self.expressions.append(value.label(f"v{position}"))
+        self.expressions.append(sa.case((value.is_not(None), 1)).label(f"v{position}"))
         return position
+
+
+def _leaf_form(form: Convert, value: Any) -> Any:
+    """A document as its own row's key value has it once a line is read."""
+    return json_text(orjson.dumps(form(value)))
 
 
 def extract_lines(backend: Backend, keyed: Keyed, plan: ExtractPlan) -> Iterator[list[bytes]]:
@@ -74,9 +86,7 @@ def extract_lines(backend: Backend, keyed: Keyed, plan: ExtractPlan) -> Iterator
         _expect_roots(backend, keyed, plan.keyed)
         for variant in _variants(backend, keyed, plan):
             query, writer = _select(backend, keyed, plan, variant)
-            streaming = {"stream_results": True, "yield_per": FETCH_ROWS}
-            result = backend.connection.execute(query, execution_options=streaming)
-            for rows in result.partitions(FETCH_ROWS):
+            for rows in backend.batches(query):
                 yield writer.lines(rows)
 
 

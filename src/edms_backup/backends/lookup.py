@@ -12,6 +12,7 @@ from edms_backup.backends.base import Expression
 from edms_backup.backends.joins import KeyJoins
 from edms_backup.backends.levels import ROOTS
 from edms_backup.backends.match import BOUND_VALUES
+from edms_backup.backends.staging import try_load
 from edms_backup.backends.trees import is_child, is_root
 from edms_backup.backends.workspace import (
     BY_KEY,
@@ -107,8 +108,12 @@ class _Lookup:
             bound = self._bound(key)
             level = [] if self._place is None else [len(key[self._place]) if bound else 0]
             rows.append([digest, int(bound is not None), *(bound or [None] * len(self._columns)), *level])
-        if rows:
-            self._backend.load(self._lookup, rows)
+        if rows and try_load(self._backend, self._lookup, rows) is not None:
+            # One of them is none that the target's types can hold: it is looked up by nothing, and not found.
+            for row in rows:
+                if try_load(self._backend, self._lookup, [row]) is not None:
+                    empty: list[Any] = [None] * len(self._columns)
+                    self._backend.load(self._lookup, [[row[0], 0, *empty, *row[len(empty) + 2 :]]])
         for place, tree in self._trees.items():
             found = (self._row_of_tree(key, place) for key in keys.values() if self._is_usable(key))
             tree.load({_digest(row): row for row in found if row is not None})

@@ -15,8 +15,8 @@ from edms_backup.values import forms
 _SESSION = (
     "SET NAMES utf8mb4",
     "SET time_zone = '+00:00'",
-    # Strict, so that nothing is cut or rounded; zero dates and an id of 0 are data like any other.
-    "SET sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO'",
+    # Strict, so that nothing is cut or rounded; zero dates, 31 February and an id of 0 are data like any other.
+    "SET sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'",
     "SET foreign_key_checks = 1",
     "SET unique_checks = 1",
     "SET innodb_lock_wait_timeout = 60",
@@ -111,10 +111,10 @@ class MariaDB(Backend):
         )
         return {(table, column): text for table, column, text in self.connection.execute(query)}
 
-    def fraction(self, column: Mapping[str, Any], kind: Kind) -> int | None:
+    def fraction(self, column: Mapping[str, Any], native: str, kind: Kind) -> int | None:
         if kind in (Kind.TIMESTAMP, Kind.TIME):
             return getattr(column["type"], "fsp", None) or 0
-        return super().fraction(column, kind)
+        return super().fraction(column, native, kind)
 
     def kind_of(self, column: Mapping[str, Any], native: str, documents: frozenset[str]) -> Kind:
         if column["name"] in documents:
@@ -137,15 +137,17 @@ class MariaDB(Backend):
             return sa.cast(value, mysql.DOUBLE(asdecimal=False))
         if column.native.startswith("bit"):
             return sa.cast(value, mysql.INTEGER(unsigned=True))
+        if _is_enum(column):
+            return sa.case((sa.cast(value, mysql.INTEGER(unsigned=True)) == 0, ""), else_=sa.func.concat("=", value))
         return value if column.kind in _PLAIN or column.kind is Kind.FLOAT else self.text(value)
 
     def form(self, column: Column) -> Convert | None:
-        return _FORMS.get(column.kind)
+        return _enum_form if _is_enum(column) else _FORMS.get(column.kind)
 
     def bound(self, column: Column, source: Kind) -> Convert:
-        if column.kind is Kind.BOOLEAN:
-            return forms.integer_value
-        if column.native.startswith("bit"):
+        if _is_enum(column):
+            return _enum_value
+        if column.kind is Kind.BOOLEAN or column.native.startswith("bit"):
             return forms.integer_value
         if column.native.startswith("float"):
             return forms.single_float_value
@@ -159,6 +161,9 @@ class MariaDB(Backend):
         # Collations call texts equal that differ in case, accents or trailing blanks.
         if column.kind in (Kind.INTEGER, Kind.BOOLEAN, Kind.TIMESTAMP, Kind.DATE, Kind.FLOAT, Kind.BYTES):
             return value
+        if column.native.startswith(("bit", "year")):
+            # An expression of them has another text than the column.
+            return sa.cast(value, mysql.INTEGER(unsigned=True))
         return sa.cast(value, mysql.BINARY())
 
     def text(self, value: Expression) -> Expression:
@@ -203,9 +208,39 @@ class MariaDB(Backend):
         one = sa.select(sa.literal(1).label("one")).subquery("nothing")
         return one.outerjoin(table, sa.false())
 
+    def load(self, table: sa.TableClause, rows: Sequence[Sequence[Any]]) -> None:
+        super().load(table, [[None if value is NO_MEMBER else value for value in row] for row in rows])
+        names = [column.name for column in table.columns]
+        for row in rows:
+            if NO_MEMBER in row:
+                # A strict session takes the number 0 for a mistake; what else is in the row it has checked by now.
+                empty = {name: 0 for name, value in zip(names, row, strict=True) if value is NO_MEMBER}
+                same = table.c[names[0]] == row[0]
+                self.connection.execute(sa.update(table).values(empty).where(same).prefix_with("IGNORE"))
+
     def empty_number(self) -> Expression:
         # CAST(NULL AS SIGNED) would make a column of two digits.
         return sa.func.nullif(sa.literal_column("9223372036854775807"), 0)
+
+
+class _NoMember:
+    """What an ENUM holds that a server without strict mode once refused a text for: the number 0, shown as empty."""
+
+
+NO_MEMBER = _NoMember()
+
+
+def _is_enum(column: Column) -> bool:
+    return column.native.startswith("enum")
+
+
+def _enum_form(text: str) -> Any:
+    """From a member with `=` before it, which tells an empty one from none."""
+    return text[1:] if text else {forms.RAW: 0}
+
+
+def _enum_value(form: Any) -> Any:
+    return NO_MEMBER if form == {forms.RAW: 0} else forms.plain_text(form)
 
 
 def _boolean_form(value: Any) -> Any:

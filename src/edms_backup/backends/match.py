@@ -90,6 +90,8 @@ def _match_by_key(workspace: Workspace, table: RestoreTable, level: int | None) 
             column = _column(table, name)
             fresh = references.value(column) if column else sa.null()
         stays = name in table.identity or not follows_archive(workspace, table, name)
+        # Whole rows that match are the same to the last byte.
+        stays = stays and not (table.keyed.whole_row and name in table.keyed.key)
         values.append(sa.case((present, target.c[name]), else_=fresh) if stays else fresh)
     query = sa.select(stage.c[ROW], stage.c[DIGEST], sa.case((present, BY_KEY), else_=NOT_MATCHED), *values)
     if level is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
@@ -23,7 +24,8 @@ _SESSION = (
     "SET TIME ZONE 'UTC'",
     "SET datestyle = 'ISO, YMD'",
     "SET intervalstyle = 'postgres'",
-    "SET extra_float_digits = 1",
+    "SET extra_float_digits = 3",
+    "SET lc_monetary = 'C'",
     "SET bytea_output = 'hex'",
     "SET xmloption = 'content'",
     "SET client_encoding = 'UTF8'",
@@ -50,6 +52,29 @@ _FORMS: dict[Kind, Convert] = {
 
 _NESTED: dict[Kind, Convert] = {Kind.BYTES: bytes.fromhex, Kind.FLOAT: float}
 """From an element of a JSON array to what the driver returns, where that is not the same."""
+
+_EXTENSIONS = sa.text(
+    "SELECT DISTINCT nspname FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace "
+    "ORDER BY nspname"
+)
+"""Schemas that hold types of extensions, and what compares their values."""
+
+_NATIVE = sa.text(
+    """
+    WITH RECURSIVE typed AS (
+        SELECT a.attrelid, a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS modifier, 0 AS step
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT typed.attrelid, typed.attnum, typed.attname, t.typbasetype, t.typtypmod, typed.step + 1
+        FROM typed JOIN pg_type t ON t.oid = typed.type AND t.typtype = 'd'
+    )
+    SELECT DISTINCT ON (attrelid, attnum) nspname, relname, attname, format_type(type, modifier)
+    FROM typed JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    ORDER BY attrelid, attnum, step DESC
+    """
+)
+"""The type of each column, of a domain the type that it is over."""
 
 _SEQUENCE = sa.text(
     """
@@ -125,6 +150,13 @@ def _overriding_insert(element: OverridingInsert, compiler: SQLCompiler, **optio
     return f"{statement.removesuffix(rows)}OVERRIDING SYSTEM VALUE {rows}"
 
 
+def _without_domain(type_: Any) -> Any:
+    """The type that a domain is over; any other type itself."""
+    while isinstance(type_, postgresql.DOMAIN):
+        type_ = type_.data_type
+    return type_
+
+
 class PostgreSQL(Backend):
     """PostgreSQL through psycopg 3."""
 
@@ -144,7 +176,12 @@ class PostgreSQL(Backend):
         for statement in _SESSION:
             self.run(statement)
         # Every table is named with its schema; the path only finds operators of types that live there.
-        self._search(str(self.schema_name), *self.other_schemas)
+        self._search(*self._path)
+
+    @cached_property
+    def _path(self) -> tuple[str, ...]:
+        """Schemas of tables, and those that extensions put their types in."""
+        return (str(self.schema_name), *self.other_schemas, *self.connection.execute(_EXTENSIONS).scalars())
 
     def _search(self, *schemas: str) -> None:
         """Set the search path."""
@@ -191,7 +228,7 @@ class PostgreSQL(Backend):
         try:
             return inspector.get_multi_foreign_keys(schema=schema)
         finally:
-            self._search(str(self.schema_name), *self.other_schemas)
+            self._search(*self._path)
 
     def inherited_tables(self) -> Mapping[str, str]:
         query = sa.text(
@@ -226,22 +263,44 @@ class PostgreSQL(Backend):
             found.setdefault(table, []).append(_unique_key(name, rows))
         return {table: tuple(keys) for table, keys in found.items()}
 
+    def native_types(self) -> Mapping[tuple[str, str], str]:
+        found = self.connection.execute(_NATIVE)
+        known = (self.schema_name, *self.other_schemas)
+        return {(self.table_name(s, table), column): native for s, table, column, native in found if s in known}
+
     def is_auto_assigned(self, column: Mapping[str, Any], native: str, primary_key: tuple[str, ...]) -> bool:
         return bool(column.get("identity")) or str(column.get("default") or "").startswith("nextval(")
 
-    def fraction(self, column: Mapping[str, Any], kind: Kind) -> int | None:
-        if kind in (Kind.TIMESTAMP, Kind.TIMESTAMP_TZ, Kind.TIME):
-            return getattr(column["type"], "precision", None)
-        return super().fraction(column, kind)
+    def fraction(self, column: Mapping[str, Any], native: str, kind: Kind) -> int | None:
+        # By the catalogue's own words, which are those of the type that a domain is over.
+        if native == "money":
+            return 2
+        if kind is Kind.DECIMAL:
+            return int(found[1]) if (found := re.search(r",(-?\d+)\)", native)) else None
+        if kind in (Kind.TIMESTAMP, Kind.TIMESTAMP_TZ, Kind.TIME, Kind.INTERVAL):
+            return int(found[1]) if (found := re.search(r"\((\d)\)", native)) else None
+        return None
+
+    def length(self, column: Mapping[str, Any], kind: Kind) -> int | None:
+        return super().length({"type": _without_domain(column["type"])}, kind)
 
     def kind_of(self, column: Mapping[str, Any], native: str, documents: frozenset[str]) -> Kind:
-        kind = generic_kind(column["type"])
-        odd = isinstance(column["type"], postgresql.MONEY | postgresql.BIT | postgresql.CITEXT | postgresql.OID)
-        return Kind.OTHER if odd or isinstance(column["type"], postgresql.DOMAIN) else kind
+        type_ = _without_domain(column["type"])
+        if isinstance(type_, sa.DateTime):
+            return Kind.TIMESTAMP_TZ if native.endswith("with time zone") else Kind.TIMESTAMP
+        if isinstance(type_, postgresql.MONEY):
+            return Kind.DECIMAL
+        if isinstance(type_, postgresql.INTERVAL):
+            return Kind.INTERVAL
+        odd = isinstance(type_, postgresql.BIT | postgresql.CITEXT | postgresql.OID)
+        return Kind.OTHER if odd else generic_kind(type_)
 
     # --- values -------------------------------------------------------------------------------------------------
 
     def readable(self, column: Column, value: Expression) -> Expression:
+        if column.native == "money":
+            # Without currency and thousands; the server reads it again.
+            return self.text(sa.cast(value, sa.Numeric))
         return value if column.kind in _PLAIN else self.text(value)
 
     def form(self, column: Column) -> Convert | None:

@@ -112,7 +112,7 @@ def _columns(
             Column(
                 name=name,
                 kind=kind,
-                fraction=backend.fraction(column, kind),
+                fraction=backend.fraction(column, type_name, kind),
                 length=backend.length(column, kind),
                 native=type_name,
                 # SQLite alone lets a primary key be empty; of one with several columns that is a row like any other.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from edms_backup.backends import sqlite_schema
 from edms_backup.backends.base import Backend, Capabilities, Convert, Expression, generic_bound
@@ -101,7 +102,7 @@ class SQLite(Backend):
     def generated_by(self) -> Mapping[tuple[str, str], str]:
         return sqlite_schema.generated(self.connection)
 
-    def fraction(self, column: Mapping[str, Any], kind: Kind) -> int | None:
+    def fraction(self, column: Mapping[str, Any], native: str, kind: Kind) -> int | None:
         return None
 
     def length(self, column: Mapping[str, Any], kind: Kind) -> int | None:
@@ -117,11 +118,43 @@ class SQLite(Backend):
 
     # --- values -------------------------------------------------------------------------------------------------
 
+    def batches(self, query: sa.Select[Any]) -> Iterator[Sequence[Sequence[Any]]]:
+        done = 0
+        try:
+            for rows in super().batches(query):
+                yield rows
+                done += len(rows)
+        except OperationalError as error:
+            if "decode" not in str(error.orig):
+                raise
+            yield from self._batches_of_any_text(query, done)
+
+    def _batches_of_any_text(self, query: sa.Select[Any], done: int) -> Iterator[Sequence[Sequence[Any]]]:
+        """Once more, and slower: in one snapshot a statement gives its rows in the same order each time."""
+        driver: Any = self.connection.connection.driver_connection
+        driver.text_factory = _any_text
+        for rows in super().batches(query):
+            if done < len(rows):
+                yield rows[done:]
+            done = max(0, done - len(rows))
+        driver.text_factory = str
+
     def form(self, column: Column) -> Convert | None:
         return _FORMS[column.kind]
 
     def bound(self, column: Column, source: Kind) -> Convert:
         return _Bound(column, source)
+
+    def load(self, table: sa.TableClause, rows: Sequence[Sequence[Any]]) -> None:
+        plain = []
+        for row in rows:
+            if any(isinstance(value, BrokenText) for value in row):
+                values = dict(zip((column.name for column in table.columns), map(_expression, row), strict=True))
+                self.connection.execute(sa.insert(table).values(values))
+            else:
+                plain.append(row)
+        if plain:
+            super().load(table, plain)
 
     def comparable(self, column: Column, value: Expression) -> Expression:
         # NOCASE and RTRIM columns would hide a change; a blob never equals a text.
@@ -161,6 +194,22 @@ class SQLite(Backend):
             return 0
         query = sa.text("SELECT seq FROM main.sqlite_sequence WHERE name = :name")
         return int(self.connection.execute(query, {"name": table.name}).scalar() or 0)
+
+
+class BrokenText(bytes):
+    """A text whose bytes are no UTF-8; SQLite keeps them as it gets them."""
+
+
+def _any_text(value: bytes) -> str | BrokenText:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return BrokenText(value)
+
+
+def _expression(value: Any) -> Any:
+    """What to bind for a value: the driver has no text for bytes that are none."""
+    return sa.cast(sa.literal(bytes(value)), sa.Text) if isinstance(value, BrokenText) else value
 
 
 def _boolean(value: Any) -> Any:
@@ -209,6 +258,8 @@ def _any(value: Any) -> Any:
 
 def _tagged(value: Any) -> dict[str, Any]:
     """A value that its column's kind does not expect, marked so that it comes back as it is."""
+    if isinstance(value, BrokenText):
+        return {forms.BROKEN: forms.bytes_form(value)}
     if type(value) is bytes:
         return {forms.BYTES: forms.bytes_form(value)}
     if type(value) is float and not math.isfinite(value):
@@ -271,6 +322,8 @@ def _untagged(form: dict[str, Any]) -> Any:
         ((tag, value),) = form.items()
         if tag == forms.BYTES:
             return forms.bytes_value(value)
+        if tag == forms.BROKEN:
+            return BrokenText(forms.bytes_value(value))
         if tag == forms.FLOAT:
             return forms.float_value(value)
         if tag == forms.RAW and (value is None or isinstance(value, int | float | str)):

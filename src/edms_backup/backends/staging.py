@@ -9,9 +9,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
+import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from edms_backup.backends.base import driver_message
+from edms_backup.backends.base import Backend, driver_message
 from edms_backup.backends.extract import label_of
 from edms_backup.backends.workspace import (
     DIGEST,
@@ -175,10 +176,10 @@ class StageWriter:
         rows, self._rows = self._rows, []
         if not rows:
             return
-        if self._try(rows) is not None:
+        if try_load(self._backend, self._stage, rows) is not None:
             # One of them does not fit the target's types: find it, and name it.
             for row in rows:
-                if self._try([row]) is not None:
+                if try_load(self._backend, self._stage, [row]) is not None:
                     self._name_culprit(row)
 
     def _name_culprit(self, row: list[Any]) -> None:
@@ -188,33 +189,13 @@ class StageWriter:
         for slot in (*self._plain, *self._referring, *self._defaults):
             value = row[slot.value]
             alone = [value if place == slot.value else None for place in range(len(row))]
-            message = None if value is None else self._try([alone], keep=False)
+            message = None if value is None else try_load(self._backend, self._stage, [alone], keep=False)
             if message is not None:
                 name = slot.column.name
                 what = f"the target cannot hold {name} = {shown_value(value)}: {message}"
                 self._report(f"{self._shown(key)}: {what}", key, name, value)
                 return
         self._report(f"{self._shown(key)}: the target cannot hold the row", key, None, None)
-
-    def _try(self, rows: list[list[Any]], *, keep: bool = True) -> str | None:
-        """Load rows; returns what the server said against it, after which it is as before."""
-        backend = self._backend
-        backend.run("SAVEPOINT staging")
-        try:
-            backend.load(self._stage, rows)
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise
-            backend.run("ROLLBACK TO SAVEPOINT staging")
-            # The staging column's name means nothing to anybody.
-            return re.sub(r" for column '\w+' at row \d+", "", driver_message(error))
-        except OverflowError as error:
-            backend.run("ROLLBACK TO SAVEPOINT staging")
-            return str(error)
-        if not keep:
-            backend.run("ROLLBACK TO SAVEPOINT staging")
-        backend.run("RELEASE SAVEPOINT staging")
-        return None
 
     def _shown(self, key: Sequence[Any] | None) -> str:
         return shown_row(self._table.name, None if self._table.keyed.whole_row else key)
@@ -233,6 +214,28 @@ def _fitting(slot: _Slots, form: Any) -> Any:
     if slot.length is not None and isinstance(value, str):
         check_length(value, slot.length)
     return value
+
+
+def try_load(
+    backend: Backend, table: sa.TableClause, rows: Sequence[Sequence[Any]], *, keep: bool = True
+) -> str | None:
+    """Load rows; returns what the server said against it, after which it is as before."""
+    backend.run("SAVEPOINT staging")
+    try:
+        backend.load(table, rows)
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        backend.run("ROLLBACK TO SAVEPOINT staging")
+        # The staging column's name means nothing to anybody.
+        return re.sub(r" for column [\w'`.]+ at row \d+", "", driver_message(error))
+    except OverflowError as error:
+        backend.run("ROLLBACK TO SAVEPOINT staging")
+        return str(error)
+    if not keep:
+        backend.run("ROLLBACK TO SAVEPOINT staging")
+    backend.run("RELEASE SAVEPOINT staging")
+    return None
 
 
 @lru_cache(maxsize=100_000)

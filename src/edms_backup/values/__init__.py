@@ -12,7 +12,8 @@
 | timestamp | `"2025-01-31T12:34:56.5"`; with a time zone in UTC: `"2025-01-31T12:34:56.5+00:00"` |
 | json | the document itself, its text untouched |
 
-Three objects with one member stand for what does not fit its column's kind: `{"$dangling": raw}` for a reference
-whose row does not exist, `{"$json": text}` for a document whose text cannot stand in a line, and `{"$raw": value}`
-or `{"$bytes": base64}` for a value that SQLite stored against the column's type.
+Objects with one member stand for what does not fit its column's kind: `{"$dangling": raw}` for a reference whose row
+does not exist, `{"$json": text}` for a document whose text cannot stand in a line, and `{"$raw": value}`,
+`{"$bytes": base64}`, `{"$float": "NaN"}` or `{"$text": base64}` for a value that the database holds against the
+column's type.
 """

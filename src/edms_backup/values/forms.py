@@ -17,6 +17,7 @@ JSON_TEXT = "$json"
 RAW = "$raw"
 BYTES = "$bytes"
 FLOAT = "$float"
+BROKEN = "$text"
 
 _TIMESTAMP = re.compile(r"(\d{4,6})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -56,8 +57,8 @@ def single_float_value(form: Any) -> float:
         single = struct.unpack("f", struct.pack("f", value))[0]
     except OverflowError:
         raise ValueMismatch("too large for a float of 32 bits") from None
-    # Nine digits tell every single float from its neighbours; some say it with fewer.
-    if value != single and all(float(f"{single:.{digits}g}") != value for digits in range(6, 10)):
+    # Nine digits tell every single float from its neighbours; some say it with fewer (the smallest with one).
+    if value != single and all(float(f"{single:.{digits}g}") != value for digits in range(1, 10)):
         raise ValueMismatch("more exact than a float of 32 bits")
     return value
 

@@ -1,0 +1,155 @@
+"""MariaDB's types, each with its extremes."""
+
+from __future__ import annotations
+
+from tests.restore.types.common import DOCUMENTS, FLOATS, INTEGERS, SHORT, TEXTS, every_character, quoted
+
+SESSION = "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'; SET time_zone = '+00:00';"
+
+
+def escaped(text: str) -> str:
+    """A literal in which backslashes stand for themselves."""
+    return quoted(text.replace("\\", "\\\\"))
+
+
+LATIN1 = "CONVERT(x'" + "".join(f"{code:02x}" for code in range(1, 256)) + "' USING latin1)"
+BLOBS = ("''", "' '", "x'00'", "x'0000'", "x'deadbeef5c275c6e'")
+GEOMETRY = ("ST_GeomFromText('POINT(0.30000000000000004 -2)', 4326)", "ST_GeomFromText('POINT(1 2)')")
+
+TYPES: dict[str, tuple[str, ...]] = {
+    "tinyint": ("-128", "127"),
+    "tinyint(1)": ("0", "1", "2", "-1"),
+    "tinyint unsigned": ("255",),
+    "smallint": ("-32768", "32767"),
+    "smallint unsigned": ("65535",),
+    "mediumint": ("-8388608", "8388607"),
+    "mediumint unsigned": ("16777215",),
+    "int": ("-2147483648", "2147483647"),
+    "int unsigned": ("4294967295",),
+    "int(5) zerofill": ("42",),
+    "bigint": INTEGERS,
+    "bigint unsigned": ("0", "18446744073709551615"),
+    "bigint(20) unsigned zerofill": ("7",),
+    "decimal(9,6)": ("0", "1.5", "-123.456789"),
+    "decimal(65,30)": (
+        "12345678901234567890123456789012345.123456789012345678901234567890",
+        "-99999999999999999999999999999999999.999999999999999999999999999999",
+        "-0",
+    ),
+    "decimal(65,0)": ("9" * 65,),
+    "decimal(9,2) unsigned zerofill": ("42.5",),
+    "float": (
+        "0",
+        "-0e0",
+        "0.1",
+        "3.40282e38",
+        "16777217",
+        "1.17549e-38",
+        "0.3",
+        "340282346638528859811704183484516925440",
+        "1e-45",
+    ),
+    "float(7,3)": ("1.5", "-1234.567"),
+    "float unsigned": ("0.1",),
+    "double": tuple(f"{v}e0" if "e" not in v else v for v in FLOATS if v != "5e-324"),
+    "double(10,3)": ("1.5", "-1234567.125"),
+    "varchar(600)": tuple(escaped(text) for text in SHORT),
+    "varchar(20) collate utf8mb4_bin": tuple(map(escaped, SHORT)),
+    "varchar(20) collate utf8mb4_nopad_bin": tuple(map(escaped, SHORT)),
+    "varchar(20) character set utf8mb3": tuple(escaped(text) for text in SHORT if max(text or "a") < "\U00010000"),
+    "varchar(20) character set utf16": tuple(map(escaped, SHORT)),
+    "varchar(300) character set latin1": ("'é'", LATIN1),
+    "varchar(20) character set binary": ("'a'", "x'00ff'"),
+    "longtext": (*map(escaped, TEXTS), *map(escaped, every_character()), "CONCAT('a', CHAR(0), 'b')"),
+    "tinytext": ("''", "REPEAT('x', 255)"),
+    "text": ("''", "REPEAT('é', 30000)"),
+    "mediumtext": ("''", "REPEAT('x', 70000)"),
+    "char(4)": ("''", "'a'", "' a'", "'abcd'", "'é😀'"),
+    "char(0)": ("''",),
+    "char(4) collate utf8mb4_bin": ("'a'", "'A'"),
+    "binary(4)": ("'a'", "x'00ff0d0a'", "''"),
+    "varbinary(9)": ("''", "' '", "x'00ff275c'", "x'00'"),
+    "tinyblob": BLOBS,
+    "blob": BLOBS,
+    "mediumblob": (*BLOBS, "REPEAT(x'00ff', 50000)"),
+    "longblob": BLOBS,
+    "bit(1)": ("b'0'", "b'1'"),
+    "bit(3)": ("b'101'",),
+    "bit(64)": ("b'1111111111111111111111111111111111111111111111111111111111111111'", "b'0'"),
+    "enum('a','it''s','é')": ("'a'", "'it''s'", "'é'", "0"),
+    "enum('','0','1','b')": ("1", "2", "3", "4", "0"),
+    "enum('x') character set latin1": ("'x'", "0"),
+    "set('a','b','c d')": ("''", "'a'", "'a,c d'", "'a,b,c d'"),
+    "set(" + ",".join(f"'m{n}'" for n in range(64)) + ")": ("18446744073709551615", "9223372036854775808", "0"),
+    "year": ("2025", "1901", "2155", "'0000'"),
+    "date": (
+        "'2025-01-31'",
+        "'0000-00-00'",
+        "'2025-00-00'",
+        "'2025-01-00'",
+        "'9999-12-31'",
+        "'2025-02-31'",
+        "'0000-01-01'",
+    ),
+    "time": ("'00:00:00'", "'838:59:59'", "'-838:59:59'", "'-00:00:01'"),
+    "time(6)": ("'838:59:59.999999'", "'-838:59:59.999999'", "'-00:00:00.000001'", "'12:00:00.100000'", "'12:00:10'"),
+    "time(3)": ("'12:00:00.120'",),
+    "datetime": ("'2025-01-31 12:34:56'", "'0000-00-00 00:00:00'", "'2025-00-00 10:00:00'", "'9999-12-31 23:59:59'"),
+    "datetime(6)": (
+        "'2025-01-31 12:34:56.123456'",
+        "'2025-01-31 12:34:50'",
+        "'2025-01-31 12:34:56.100000'",
+        "'0000-00-00 00:00:00.000001'",
+        "'2025-02-31 12:00:00'",
+        "'9999-12-31 23:59:59.999999'",
+    ),
+    "datetime(3)": ("'2025-01-31 12:34:56.120'",),
+    "timestamp(6)": (
+        "'2025-01-31 12:34:56.123456'",
+        "'2025-03-30 02:30:00'",
+        "'0000-00-00 00:00:00'",
+        "'1970-01-01 00:00:01'",
+        "'2038-01-19 03:14:07.999999'",
+    ),
+    "timestamp": ("'2025-01-31 12:34:56'",),
+    "json": tuple(escaped(text) for text in DOCUMENTS if not text.startswith("[[")),  # at most 32 deep
+    "uuid": ("'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", "'00000000-0000-0000-0000-000000000000'"),
+    "inet6": ("'::1'", "'::ffff:1.2.3.4'", "'::'", "'2001:db8::ff00:42:8329'"),
+    "inet4": ("'127.0.0.1'", "'0.0.0.0'"),
+    "geometry": (*GEOMETRY, "ST_GeomFromText('GEOMETRYCOLLECTION(POINT(1 2),LINESTRING(0 0,1 1))')"),
+    "point": GEOMETRY,
+    "linestring": ("ST_GeomFromText('LINESTRING(0 0,1.5 1)')",),
+    "polygon": ("ST_GeomFromText('POLYGON((0 0,0 1,1 1,0 0))')",),
+    "multipoint": ("ST_GeomFromText('MULTIPOINT(0 0,1 1)')",),
+    "multilinestring": ("ST_GeomFromText('MULTILINESTRING((0 0,1 1))')",),
+    "multipolygon": ("ST_GeomFromText('MULTIPOLYGON(((0 0,0 1,1 1,0 0)))')",),
+    "geometrycollection": ("ST_GeomFromText('GEOMETRYCOLLECTION(POINT(1 2))')",),
+}
+
+KEYS: dict[str, tuple[str, ...]] = {
+    "tinyint(1)": ("0", "1", "2"),
+    "bigint": INTEGERS,
+    "bigint unsigned": ("0", "18446744073709551615"),
+    "decimal(40,10)": ("0", "1.1", "123456789012345678901234567890.123456789"),
+    "float": ("0.1", "16777217", "3.40282e38"),
+    "double": ("0.30000000000000004", "1e308", "-0e0"),
+    "varchar(50)": ("''", "'a'", "'é'", "'\\\\'"),
+    "varchar(50) collate utf8mb4_bin": ("'a'", "'A'", "'é'", "'e'"),
+    "varchar(50) character set latin1": ("'a'", "'é'"),
+    "char(4)": ("'a'", "' a'", "''"),
+    "binary(4)": ("'a'", "x'00ff0d0a'"),
+    "varbinary(9)": ("''", "x'00'", "x'0000'", "x'00ff275c'"),
+    "bit(1)": ("b'0'", "b'1'"),
+    "bit(64)": ("b'1111111111111111111111111111111111111111111111111111111111111111'", "b'0'"),
+    "enum('b','a','it''s')": ("'a'", "'b'", "'it''s'"),
+    "set('b','a')": ("''", "'a'", "'a,b'"),
+    "year": ("2025", "'0000'"),
+    "date": ("'2025-01-31'", "'0000-00-00'", "'2025-00-00'"),
+    "time(6)": ("'838:59:58.999999'", "'-00:00:00.000001'", "'12:00:10'"),
+    "datetime(6)": ("'2025-01-31 12:34:56.123456'", "'0000-00-00 00:00:00'", "'2025-01-31 12:34:50'"),
+    "timestamp(6)": ("'2025-01-31 12:34:56.123456'",),
+    "uuid": ("'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'",),
+    "inet6": ("'::1'", "'::'"),
+    "inet4": ("'127.0.0.1'",),
+}
+"""Types that have equality, each with values that differ by it."""
