@@ -159,6 +159,36 @@ def test_an_id_of_the_database_within_a_composite_primary_key(case: Case) -> Non
     assert target.fetch(bosses) == source.fetch(bosses)
 
 
+# --- references to unique columns that are not the id -----------------------------------------------------------------
+
+BY_ALT = """
+CREATE TABLE things (id {id}, code varchar(20) NOT NULL UNIQUE, alt varchar(20) UNIQUE);
+CREATE TABLE uses (id {id}, n varchar(9) NOT NULL UNIQUE, alt varchar(20),
+    FOREIGN KEY (alt) REFERENCES things (alt){action});
+"""
+ALT_ROWS = """
+INSERT INTO things (id, code, alt) VALUES (1, 'a', 'new'), (2, 'b', NULL);
+INSERT INTO uses (id, n, alt) VALUES (1, '1', 'new'), (2, '2', NULL);
+"""
+
+
+def test_a_unique_column_that_changes_while_rows_refer_to_it(case: Case) -> None:
+    schema = BY_ALT.replace("{action}", " ON UPDATE CASCADE" if case.product == "postgresql" else "")
+    keys = case.registry("things: {key: [code]}\nuses: {key: [n]}")
+    archive = case.archive(case.database(schema, ALT_ROWS), "--registry", keys)
+    old = "INSERT INTO things (id, code, alt) VALUES (1, 'a', 'old');"
+    old += "INSERT INTO uses (id, n, alt) VALUES (7, '1', 'old')"
+    target = case.database(schema, old)
+    report = case.restored(target, archive)
+    assert counts(report, "things") == {"read": 2, "inserted": 1, "updated": 1}
+    assert counts(report, "uses") == {"read": 2, "inserted": 1, "updated": 1}
+    assert target.fetch("SELECT n, alt FROM uses ORDER BY n") == [("1", "new"), ("2", None)]
+    # A row that the archive does not have is not changed, whatever the foreign key would do.
+    stranger = case.database(schema, old.replace("'1'", "'9'"))
+    refused = case.refused(stranger, archive)
+    assert "uses refers to the old value (alt)" in refused.problem("still-referenced", "things", ["a"])["message"]
+
+
 # --- cycles -----------------------------------------------------------------------------------------------------------
 
 RING = (("a", "b"), ("b", "c"), ("c", "a"))

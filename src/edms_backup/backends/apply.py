@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from edms_backup.backends.base import Expression
 from edms_backup.backends.decide import Action
 from edms_backup.backends.deletions import Deletions
+from edms_backup.backends.held import released_column
 from edms_backup.backends.staging import shown_rows
 from edms_backup.backends.workspace import ACTION, ROW, Workspace, differs, same_row
 from edms_backup.errors import RestoreRefused
@@ -34,6 +35,19 @@ class Writer:
     def _final(self) -> sa.TableClause:
         """The decided rows; there are none of a table that only a mirror deletes from."""
         return self._workspace.final[self._table.name]
+
+    def release(self, books: Books) -> None:
+        """Empty references of rows that will point elsewhere: the value that they hold may change before they do."""
+        if not books.updated:
+            return
+        for reference in self._table.table.references:
+            parent = self._workspace.plan.filled.get(reference.table)
+            name = released_column(self._table, reference)
+            if parent is not None and name and not set(reference.referred_columns) <= set(parent.identity):
+                update = sa.update(self._target).values({name: sa.null()})
+                moves = self._target.c[name].is_distinct_from(self._value(name))
+                picked = update.where(self._final.c[ACTION] == Action.UPDATE, self._same(), moves)
+                self._backend.connection.execute(picked)
 
     def insert(self, books: Books) -> None:
         """Insert new rows; deferred references stay empty."""

@@ -13,6 +13,7 @@ from edms_backup.backends.base import Expression
 from edms_backup.backends.composites import broken_pairs
 from edms_backup.backends.decide import WRITTEN, Action
 from edms_backup.backends.decided import DECIDED_ACTION, DECIDED_ROW, catalogue_text, decided_rows
+from edms_backup.backends.held import held_values
 from edms_backup.backends.joins import KeyJoins
 from edms_backup.backends.match import BOUND_VALUES
 from edms_backup.backends.references import References
@@ -34,7 +35,7 @@ from edms_backup.backends.workspace import (
     value_name,
 )
 from edms_backup.graph.keys import expand_key
-from edms_backup.model import OnConflict, OnMatch, Reference
+from edms_backup.model import OnConflict, OnMatch, Reference, Table
 from edms_backup.options import OnUnresolved
 from edms_backup.plan.restore import RestoreColumn, RestoreTable
 from edms_backup.report import Problem
@@ -136,6 +137,9 @@ class Checks:
         for reference, broken in broken_pairs(self._workspace, self._table):
             rows = self._rows(self._final.c[ACTION].in_(WRITTEN), broken)
             self._fail(rows, partial(self._broken_problem, reference))
+        for child, reference, held in held_values(self._workspace, self._table):
+            rows = self._rows(self._final.c[ACTION] == Action.UPDATE, held)
+            self._fail(rows, partial(self._held_problem, child, reference))
         Uniqueness(self._workspace, self._table, self._fail, self._problem).run()
         for check in self._table.table.checks:
             self._violated(check.name, check.condition)
@@ -191,6 +195,12 @@ class Checks:
         columns = ", ".join(reference.columns)
         what = f"{columns} refer to one row of {reference.table}, but in the target no row has them together"
         return self._problem("unresolved-reference", row[1], what, reference.columns[0])
+
+    def _held_problem(self, child: Table, reference: Reference, row: Sequence[Any]) -> Problem:
+        columns = ", ".join(reference.referred_columns)
+        what = f"{columns} would change, but {child.name} refers to the old value ({', '.join(reference.columns)})"
+        hint = "the registry's keep_columns can leave the target's value"
+        return self._problem("still-referenced", row[1], f"{what}; {hint}", reference.referred_columns[0])
 
     def _existing(self) -> None:
         rows = self._rows(self._final.c[ACTION] == Action.FAIL, self._final.c[MATCHED] != NOT_MATCHED)

@@ -249,6 +249,9 @@ def _write(run: _Run) -> None:
     before = {name: writer.count_rows() for name, writer in writers.items()}
     for name, writer in writers.items():
         with refusals(name):
+            writer.release(run.books[name])
+    for name, writer in writers.items():
+        with refusals(name):
             writer.insert(run.books[name])
             if not writer.waits:
                 # Rows of other tables may refer to a value that a row of this one only gets now.
