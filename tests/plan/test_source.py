@@ -91,6 +91,35 @@ def test_generated_columns_are_in_no_line() -> None:
         lines.values(b'{"id":1,"name":"a","shown":"A"}', 3)
 
 
+TREE = KeyedTable(
+    Table("tree", tuple(Column(c, Kind.TEXT, "text") for c in ("id", "name", "up", "zone")), ("id",)),
+    ("name", "up", "zone"), KeySource.REGISTRY, references=(Reference(("up",), "tree", ("id",)),),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "parent, key",
+    [
+        ("null", ["n", [], "z"]),
+        ("[]", ["n", [], "z"]),
+        ('["a",[],"b"]', ["n", ["a", "b"], "z"]),
+        ('["c",["a","b"],null]', ["n", ["a", "b", "c", None], "z"]),
+    ],
+)
+def test_key_values_of_a_tree_list_what_is_above_a_row(parent: str, key: list[Any]) -> None:
+    lines = LineFormat({"tree": TREE}, "tree")
+    values = lines.values(f'{{"id":"1","name":"n","up":{parent},"zone":"z"}}'.encode(), 1)
+    assert lines.key_value(values) == key
+    assert lines.named("up", values[2], key) == (key if parent == "[]" else values[2])
+
+
+@pytest.mark.parametrize("parent", ['["a"]', '["a","b","c"]'])
+def test_a_parent_that_is_no_row_of_a_tree(parent: str) -> None:
+    lines = LineFormat({"tree": TREE}, "tree")
+    with pytest.raises(ArchiveError, match="is no key value of a tree"):
+        lines.key_value(lines.values(f'{{"id":"1","name":"n","up":{parent},"zone":"z"}}'.encode(), 1))
+
+
 def test_a_key_that_cannot_be_expanded() -> None:
     tree = replace(USERS, key=("name",), references=(Reference(("name",), "users", ("id",)),))
     with pytest.raises(ArchiveError, match=r"contradicts itself: .* nothing but the parent"):

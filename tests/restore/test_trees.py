@@ -79,3 +79,107 @@ def test_rows_below_rows_that_only_the_target_has(case: Case) -> None:
     report = case.restored(target, archive, "--tables", "comments")
     assert report["tables"]["comments"]["references"] == {"resolved": 5, "dangling": 0, "unresolved": 0}
     assert fingerprint(target) == fingerprint(source)
+
+
+# --- roots ----------------------------------------------------------------------------------------------------------
+
+NODES = (
+    "CREATE TABLE nodes (id {id}, up {ref} NOT NULL, name varchar(20) NOT NULL, FOREIGN KEY (up) REFERENCES nodes (id))"
+)
+
+
+def test_a_row_that_is_its_own_parent_is_a_root(case: Case) -> None:
+    source, target = case.database(NODES), case.database(NODES)
+    case.without_foreign_keys(
+        source, "INSERT INTO nodes (id, up, name) VALUES (1, 1, 'x'), (2, 1, 'x'), (3, 2, 'x'), (4, 4, 'y')"
+    )
+    case.without_foreign_keys(target, "INSERT INTO nodes (id, up, name) VALUES (2, 2, 'x'), (1, 2, 'x')")
+    keys = case.registry("nodes: {key: [up, name]}")
+    archive = case.archive(source, "--registry", keys)
+    assert counts(case.restored(target, archive), "nodes") == {"read": 4, "inserted": 2, "unchanged": 2}
+    assert call("diff", archive, target.url, "--registry", keys).exit_code == 0
+    assert call("verify", archive).exit_code == 0
+    assert target.fetch("SELECT count(*) FROM nodes WHERE id = up") == [(2,)]
+
+
+def test_rows_without_a_root_and_roots_called_alike_are_refused(case: Case, tmp_path: Path) -> None:
+    source = case.database(
+        TREE, "INSERT INTO folders (id, parent_id, name) VALUES (1, NULL, 'a'), (2, 1, 'b'), (3, 2, 'c')"
+    )
+    case.without_foreign_keys(source, "UPDATE folders SET parent_id = 3 WHERE id = 2")
+    refused = call("create", "--db", source.url, "-o", tmp_path / "ring.tar")
+    assert refused.exit_code == 2
+    assert "rows of table folders have no root above them" in refused.stderr
+    assert "id = 2, parent_id = 3, name = b" in refused.stderr
+    assert not (tmp_path / "ring.tar").exists()
+    assert call("fingerprint", source.url).exit_code == 2
+    folders = next(
+        t for t in call("inventory", "--db", source.url, "--json").document["tables"] if t["name"] == "folders"
+    )
+    assert "no root above them" in folders["problems"][0]
+
+    case.run(source, "UPDATE folders SET parent_id = NULL, name = 'a' WHERE id = 2")
+    refused = call("create", "--db", source.url, "-o", tmp_path / "twins.tar")
+    assert "2 rows of table folders have the same natural key (parent_id = [], name = a)" in refused.stderr
+
+
+def test_roots_called_alike_in_the_target_are_ambiguous(case: Case) -> None:
+    rows_of_source = "INSERT INTO folders (id, parent_id, name) VALUES (1, NULL, 'a'), (2, 1, 'b'), (3, NULL, 'c');"
+    source = case.database(TREE, rows_of_source + "INSERT INTO docs (id, folder_id, title) VALUES (1, 2, 'd')")
+    target = case.database(
+        TREE,
+        "INSERT INTO folders (id, parent_id, name) VALUES (1, NULL, 'a'), (2, NULL, 'a'), (3, 2, 'b'), (4, NULL, 'c')",
+    )
+    refused = case.refused(target, case.archive(source))
+    assert "several rows with this key" in refused.problem("ambiguous-key", "folders", [[], "a"])["message"]
+    below = refused.problem("ambiguous-key", "folders", [["a"], "b"])
+    assert below["message"].endswith('parent_id refers to folders [[], "a"], which several rows of the target have')
+    assert refused.document["tables"]["folders"]["unchanged"] == 1
+
+
+# --- what a tree is made of -------------------------------------------------------------------------------------------
+
+VALUES = {
+    "sqlite": ("b blob, r real, n numeric", "x'00ff'"),
+    "postgresql": ("b bytea, r double precision, n numeric(30, 10)", "'\\x00ff'"),
+    "mariadb": ("b varbinary(9), r double, n decimal(30, 10)", "x'00ff'"),
+}
+GROVE = """
+CREATE TABLE tenants (id {id}, name varchar(20) NOT NULL UNIQUE);
+CREATE TABLE kinds (id {id}, parent_id {ref} REFERENCES kinds (id), name varchar(20) NOT NULL,
+    UNIQUE (parent_id, name));
+CREATE TABLE nodes (id {id}, tenant_id {ref} NOT NULL REFERENCES tenants (id), up {ref}, kind_id {ref}, COLUMNS,
+    UNIQUE (tenant_id, id), FOREIGN KEY (tenant_id, up) REFERENCES nodes (tenant_id, id),
+    FOREIGN KEY (kind_id) REFERENCES kinds (id));
+CREATE TABLE leaves (id {id}, code varchar(20) NOT NULL UNIQUE, tenant_id {ref} NOT NULL, node_id {ref},
+    FOREIGN KEY (tenant_id, node_id) REFERENCES nodes (tenant_id, id));
+"""
+
+
+def grove(bytes_: str, shift: int) -> str:
+    a, b = shift + 1, shift + 2
+    return f"""
+        INSERT INTO tenants (id, name) VALUES ({a}, 'one'), ({b}, 'two');
+        INSERT INTO kinds (id, parent_id, name) VALUES ({a}, NULL, 'k'), ({b}, {a}, 'k');
+        INSERT INTO nodes (id, tenant_id, up, kind_id, b, r, n) VALUES
+            ({a}, {a}, NULL, {b}, {bytes_}, 0.30000000000000004, 1.5),
+            ({b}, {b}, NULL, {b}, {bytes_}, 0.30000000000000004, 1.5),
+            ({shift + 3}, {b}, {b}, {a}, NULL, 1e300, NULL),
+            ({shift + 4}, {b}, {shift + 3}, NULL, NULL, NULL, NULL),
+            ({shift + 5}, {b}, {shift + 4}, {a}, {bytes_}, -1, 2);
+        INSERT INTO leaves (id, code, tenant_id, node_id) VALUES ({a}, 'x', {a}, {a}), ({b}, 'y', {b}, {shift + 5});
+    """
+
+
+def test_a_tree_by_tenant_and_by_another_tree_and_by_values_of_all_forms(case: Case) -> None:
+    columns, bytes_ = VALUES[case.product]
+    schema = GROVE.replace("COLUMNS", columns)
+    keys = case.registry("nodes: {key: [tenant_id, up, kind_id, b, r, n]}")
+    source = case.database(schema, grove(bytes_, 0))
+    archive = case.archive(source, "--registry", keys)
+    target = case.database(schema, grove(bytes_, 7) + "DELETE FROM leaves")
+    assert counts(case.restored(target, archive, "--tables", "leaves"), "leaves") == {"read": 2, "inserted": 2}
+    assert call("diff", archive, target.url, "--registry", keys).exit_code == 0
+    case.run(target, "DELETE FROM leaves; DELETE FROM nodes WHERE id = 12")
+    assert counts(case.restored(target, archive, again=False), "nodes") == {"read": 5, "inserted": 1, "unchanged": 4}
+    assert call("diff", archive, target.url, "--registry", keys).exit_code == 0

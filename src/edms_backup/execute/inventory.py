@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edms_backup.backends import open_backend
 from edms_backup.backends.base import Backend
-from edms_backup.backends.extract import count_rows, duplicate_keys, is_declared_unique
+from edms_backup.backends.extract import count_rows, duplicate_keys, is_declared_unique, rootless_rows
 from edms_backup.config.registry_file import read_registry
 from edms_backup.errors import BackupError
 from edms_backup.execute.catalog import Catalog, load_catalog
@@ -52,6 +52,8 @@ def _look_at(backend: Backend, catalog: Catalog, table: KeyedTable, level: int) 
             unique = is_declared_unique(catalog.keyed, plan) or not duplicate_keys(
                 backend, catalog.keyed, plan, limit=1
             )
+            if rootless_rows(backend, catalog.keyed, table, limit=1):
+                problems.append("rows have no root above them, and so no natural key: they are each other's parents")
         except BackupError as error:
             problems.append(error.message)
         if unique is False:
