@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from edms_backup.errors import ArchiveError
@@ -36,9 +37,20 @@ def test_lines(row: tuple[Any, ...], line: bytes) -> None:
 COLUMNS = {"id": Kind.INTEGER, "doc": Kind.JSON, "from": Kind.TEXT, "ref": Kind.JSON}
 
 
-@pytest.fixture
-def reader() -> RowReader:
-    return RowReader("t", COLUMNS, frozenset({"ref"}))
+@pytest.fixture(params=["", 'quote"d\\'])
+def reader(request: pytest.FixtureRequest) -> RowReader:
+    """Reads a table, and one with a name that JSON writes in another way."""
+    renamed = {request.param if name == "from" and request.param else name: kind for name, kind in COLUMNS.items()}
+    return _Renamed("t", renamed, frozenset({"ref"}), request.param)
+
+
+class _Renamed(RowReader):
+    def __init__(self, table: str, columns: dict[str, Kind], references: frozenset[str], name: str) -> None:
+        super().__init__(table, columns, references)
+        self._written = orjson.dumps(name or "from")
+
+    def row(self, line: bytes, number: int) -> list[Any]:
+        return super().row(line.replace(b'"from"', self._written), number)
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,14 @@ class Backend:
         with self.failures("cannot read the schema of"):
             return reflect(self)
 
+    def columns(self, inspector: sa.Inspector, schema: str | None) -> Mapping[TableKey, Any]:
+        """The columns of a schema, by table."""
+        return inspector.get_multi_columns(schema=schema)
+
+    def primary_keys(self, inspector: sa.Inspector, schema: str | None) -> Mapping[TableKey, Any]:
+        """The primary keys of a schema, by table."""
+        return inspector.get_multi_pk_constraint(schema=schema)
+
     def foreign_keys(self, inspector: sa.Inspector, schema: str | None) -> Mapping[TableKey, Any]:
         """The foreign keys of a schema, by table, each with the schema that it refers to."""
         return inspector.get_multi_foreign_keys(schema=schema)
@@ -307,6 +315,10 @@ class Backend:
         """See that the application's next insert gets a number above all that are there."""
 
     # --- staging ------------------------------------------------------------------------------------------------
+
+    def can_be_alias(self, name: str) -> bool:
+        """Whether the name of a column can be given to a value in a statement; SQLite has columns without a name."""
+        return name != ""
 
     def as_stored(self, target: sa.FromClause, names: Sequence[str], rows: sa.Select[Any]) -> sa.SelectBase:
         """`rows`, which have the columns `names` of `target` last, so that they compare as those of `target` do."""

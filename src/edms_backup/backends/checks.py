@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from edms_backup.backends.base import Expression
 from edms_backup.backends.composites import broken_pairs
 from edms_backup.backends.decide import WRITTEN, Action
-from edms_backup.backends.decided import DECIDED_ACTION, DECIDED_ROW, catalogue_text, decided_rows
+from edms_backup.backends.decided import catalogue_text, decided_rows
 from edms_backup.backends.held import held_values
 from edms_backup.backends.joins import KeyJoins
 from edms_backup.backends.match import BOUND_VALUES
@@ -238,8 +238,7 @@ class Checks:
         if decided is None:
             # It is about a column that the archive does not have; the server will say.
             return
-        wrong = sa.select(decided.c[DECIDED_ROW])
-        wrong = wrong.where(decided.c[DECIDED_ACTION].in_(WRITTEN), sa.not_(catalogue_text(condition)))
+        wrong = sa.select(decided.row).where(decided.action.in_(WRITTEN), sa.not_(catalogue_text(condition)))
         rows = self._staged(wrong)
         self._fail(
             rows,

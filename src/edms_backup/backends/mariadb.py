@@ -7,9 +7,19 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
+from sqlalchemy.engine.interfaces import TableKey
 
-from edms_backup.backends.base import Backend, Capabilities, Convert, Expression, generic_bound, generic_kind
-from edms_backup.model import Check, Column, Kind, Table
+from edms_backup.backends import mariadb_schema
+from edms_backup.backends.base import (
+    Backend,
+    Capabilities,
+    Convert,
+    Expression,
+    generic_bound,
+    generic_kind,
+)
+from edms_backup.errors import RegistryError
+from edms_backup.model import Check, Column, Kind, Table, UniqueKey
 from edms_backup.values import forms
 
 _SESSION = (
@@ -101,6 +111,31 @@ class MariaDB(Backend):
         for table, name, condition in self.connection.execute(query):
             found.setdefault(table, []).append(Check(name, condition))
         return {table: tuple(checks) for table, checks in found.items()}
+
+    def columns(self, inspector: sa.Inspector, schema: str | None) -> Mapping[TableKey, Any]:
+        found = inspector.get_multi_columns(schema=schema)
+        names = mariadb_schema.column_names(self.connection)
+        for (_, table), columns in found.items():
+            # As SHOW CREATE TABLE quotes them, and as they are.
+            real = {name.replace("`", "``"): name for name in names.get(table, ())}
+            for column in columns:
+                column["name"] = real.pop(column["name"], column["name"])
+            if real:
+                raise RegistryError(
+                    f"table {table} has a column whose name has a line break: {next(iter(real.values()))!r}",
+                    hint="rename the column; the catalogue of the server cannot be read with it",
+                )
+        return found
+
+    def primary_keys(self, inspector: sa.Inspector, schema: str | None) -> Mapping[TableKey, Any]:
+        found = mariadb_schema.primary_keys(self.connection)
+        return {(schema, table): {"constrained_columns": columns} for table, columns in found.items()}
+
+    def foreign_keys(self, inspector: sa.Inspector, schema: str | None) -> Mapping[TableKey, Any]:
+        return {(schema, table): keys for table, keys in mariadb_schema.foreign_keys(self.connection).items()}
+
+    def unique_keys(self) -> Mapping[str, tuple[UniqueKey, ...]]:
+        return mariadb_schema.unique_keys(self.connection)
 
     def generated_by(self) -> Mapping[tuple[str, str], str]:
         query = sa.text(
@@ -202,6 +237,10 @@ class MariaDB(Backend):
         return int(self.connection.execute(query, {"name": table.name}).scalar() or 0)
 
     # --- staging ------------------------------------------------------------------------------------------------
+
+    def can_be_alias(self, name: str) -> bool:
+        # The server takes leading blanks off an alias, but not off the name of a column.
+        return not name.startswith(" ")
 
     def nullable_copy(self, table: sa.FromClause) -> sa.FromClause:
         # A plain SELECT would hand on NOT NULL; the inner side of an outer join cannot.

@@ -24,6 +24,7 @@ from edms_backup.backends.workspace import (
     Workspace,
     digest_name,
     exported_name,
+    free_name,
     is_polymorphic,
     label_name,
     same_row,
@@ -35,9 +36,6 @@ from edms_backup.plan.restore import RestoreColumn, RestoreTable
 
 BOUND_VALUES = 500
 """Values bound in one statement; SQLite has a limit."""
-
-_OCCURRENCE = "occurrence"
-_PRESENT = "present"
 
 
 def match_rows(workspace: Workspace, table: RestoreTable) -> Iterator[None]:
@@ -76,11 +74,12 @@ def _match_by_key(workspace: Workspace, table: RestoreTable, level: int | None) 
         same.append(same_parent(table, references, target, level))
     if table.keyed.whole_row:
         # Equal rows are told apart by counting them on both sides.
-        counted = sa.select(stage.c[ROW], _occurrence([stage.c[DIGEST]])).subquery("counted")
+        number = _occurrence([stage.c[DIGEST]]).label("occurrence")
+        counted = sa.select(stage.c[ROW], number).subquery("counted")
         references.clause = references.clause.join(counted, counted.c[ROW] == stage.c[ROW])
-        same.append(target.c[_OCCURRENCE] == counted.c[_OCCURRENCE])
+        same.append(target.c[free_name("occurrence", table.table.column_names)] == counted.c.occurrence)
     clause: sa.FromClause = references.clause.outerjoin(target, sa.and_(*same))
-    present = target.c[_PRESENT].is_not(None)
+    present = target.c[free_name("present", table.table.column_names)].is_not(None)
     values: list[Expression] = []
     for name in table.exported:
         fresh: Expression
@@ -119,15 +118,15 @@ def _target_rows(backend: Backend, table: RestoreTable) -> NamedFromClause:
     parent = table.keyed.key_parent
     wanted = dict.fromkeys([*table.keyed.key, *table.exported, *(parent.columns if parent else ())])
     columns: list[Any] = [rows.c[name] for name in wanted]
-    columns.append(sa.literal_column("1").label(_PRESENT))
+    columns.append(sa.literal_column("1").label(free_name("present", table.table.column_names)))
     if table.keyed.whole_row:
         key = [backend.comparable(table.table.column(name), rows.c[name]) for name in table.keyed.key]
-        columns.append(_occurrence(key))
+        columns.append(_occurrence(key).label(free_name("occurrence", table.table.column_names)))
     return sa.select(*columns).subquery("present")
 
 
-def _occurrence(partition: list[Any]) -> sa.Label[int]:
-    return sa.func.row_number().over(partition_by=partition, order_by=partition[0]).label(_OCCURRENCE)
+def _occurrence(partition: list[Any]) -> sa.Over[int]:
+    return sa.func.row_number().over(partition_by=partition, order_by=partition[0])
 
 
 def _same(

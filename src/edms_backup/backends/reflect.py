@@ -13,7 +13,7 @@ from sqlalchemy.engine.interfaces import TableKey
 from sqlalchemy.exc import SAWarning
 
 from edms_backup.errors import RegistryError
-from edms_backup.model import Check, Column, KeyPart, Reference, Schema, Table, UniqueKey
+from edms_backup.model import Check, Column, Reference, Schema, Table, UniqueKey
 
 if TYPE_CHECKING:
     from edms_backup.backends.base import Backend
@@ -80,8 +80,8 @@ def _inspect(backend: Backend, inspector: sa.Inspector, schema: str | None) -> _
         warnings.simplefilter("ignore", SAWarning)
         return _Inspected(
             schema,
-            columns=inspector.get_multi_columns(schema=schema),
-            primary=inspector.get_multi_pk_constraint(schema=schema),
+            columns=backend.columns(inspector, schema),
+            primary=backend.primary_keys(inspector, schema),
             foreign=backend.foreign_keys(inspector, schema),
             constraints=inspector.get_multi_unique_constraints(schema=schema),
             indexes=inspector.get_multi_indexes(schema=schema),
@@ -160,27 +160,10 @@ def _references(backend: Backend, foreign: Any, found: _Inspected) -> tuple[Refe
 
 
 def _uniques(constraints: Any, indexes: Any) -> tuple[UniqueKey, ...]:
-    """Unique constraints and indexes, but for what the inspector cannot describe (expressions, conditions)."""
+    """Unique constraints and indexes over whole columns; the inspector does not say enough of others."""
     found: dict[tuple[str, ...], UniqueKey] = {}
-    for constraint in constraints:
-        if constraint.get("duplicates_index"):
-            # The index says more: of how many letters.
-            continue
-        columns = tuple(constraint["column_names"])
-        found[columns] = UniqueKey(constraint.get("name") or "", columns)
-    for index in indexes:
-        options = index.get("dialect_options") or {}
-        columns = tuple(index["column_names"])
-        if not index["unique"] or None in columns or any(option.endswith("_where") for option in options):
-            continue
-        lengths: Mapping[str, int] = next(
-            (value for option, value in options.items() if option.endswith("_length")), {}
-        )
-        if lengths:
-            # Unique first letters of a column do not make the column unique over the whole table.
-            parts = tuple(KeyPart(name, letters=lengths.get(name)) for name in columns)
-            key = UniqueKey(str(index["name"]), columns, partial=True, parts=parts)
-            found[(*columns, key.name)] = key
-        elif columns not in found:
-            found[columns] = UniqueKey(str(index["name"]), columns)
+    for key in (*constraints, *(index for index in indexes if index["unique"] and not index.get("dialect_options"))):
+        columns = tuple(key["column_names"])
+        if None not in columns:
+            found.setdefault(columns, UniqueKey(key.get("name") or "", columns))
     return tuple(found.values())

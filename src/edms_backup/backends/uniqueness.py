@@ -11,11 +11,11 @@ from sqlalchemy.sql.selectable import NamedFromClause
 
 from edms_backup.backends.base import Expression
 from edms_backup.backends.decide import WRITTEN, Action
-from edms_backup.backends.decided import DECIDED_ACTION, DECIDED_MATCHED, DECIDED_ROW, catalogue_text, decided_rows
+from edms_backup.backends.decided import catalogue_text, decided_rows
 from edms_backup.backends.deletions import Deletions
 from edms_backup.backends.joins import KeyJoins
 from edms_backup.backends.staging import shown_pairs, shown_row
-from edms_backup.backends.workspace import ACTION, KEY, NOT_MATCHED, ROW, Workspace, same_row
+from edms_backup.backends.workspace import ACTION, KEY, MATCHED, NOT_MATCHED, ROW, Workspace, same_row
 from edms_backup.graph.keys import expand_key
 from edms_backup.model import KeyPart, OnConflict, UniqueKey
 from edms_backup.options import Mode
@@ -62,12 +62,16 @@ class Uniqueness:
 
     def _claims(self, unique: UniqueKey) -> NamedFromClause | None:
         """Rows that are written, each with its values of the key; without those that it is not about."""
-        rows = decided_rows(self._workspace, self._table, unique.texts, unique.columns)
-        if rows is None:
+        names = (*unique.columns, *self._table.identity)
+        decided = decided_rows(self._workspace, self._table, unique.texts, names)
+        if decided is None:
             return None
+        rows = decided.rows
         identity = [rows.c[name].label(f"i{n}") for n, name in enumerate(self._table.identity)]
-        query = sa.select(rows.c[DECIDED_ROW], rows.c[DECIDED_MATCHED], *identity, *self._values(unique, rows))
-        query = query.where(rows.c[DECIDED_ACTION].in_(WRITTEN), *self._about(unique, rows))
+        query = sa.select(
+            decided.row.label(ROW), decided.matched.label(MATCHED), *identity, *self._values(unique, rows)
+        )
+        query = query.where(decided.action.in_(WRITTEN), *self._about(unique, rows))
         if not _is_plain(unique):
             # No row goes by this; but a derived table that stands for itself gets a hash that it is joined by.
             query = query.distinct()
@@ -124,14 +128,14 @@ class Uniqueness:
         key, count = joins.texts(leaves), len(unique.all_parts)
         held = same_row(self._table, lambda name: target.c[name], self._identity_of(holders))
         own = sa.and_(
-            claims.c[DECIDED_MATCHED] != NOT_MATCHED,
+            claims.c[MATCHED] != NOT_MATCHED,
             same_row(self._table, self._identity_of(holders), self._identity_of(claims)),
         )
         values = [self._backend.text(claims.c[f"u{n}"]) for n, _ in enumerate(unique.all_parts)]
         clause = joins.clause.join(holders, held).join(claims, self._equal(unique, claims, holders))
         rows = (
-            sa.select(claims.c[DECIDED_ROW].label(ROW), self._stage.c[KEY], claims.c[DECIDED_MATCHED], *values, *key)
-            .select_from(clause.join(self._stage, self._stage.c[ROW] == claims.c[DECIDED_ROW]))
+            sa.select(claims.c[ROW], self._stage.c[KEY], claims.c[MATCHED], *values, *key)
+            .select_from(clause.join(self._stage, self._stage.c[ROW] == claims.c[ROW]))
             .where(sa.not_(own))
         )
         self._fail(rows, lambda row: self._taken_problem(unique, row, joins.shown(leaves, row[3 + count :])))
@@ -155,32 +159,30 @@ class Uniqueness:
         """New values of a unique key that two rows of the archive want."""
         parts = unique.all_parts
         compared = [_collated(part, claims.c[f"u{n}"]) for n, part in enumerate(parts)]
-        number = claims.c[DECIDED_ROW]
+        number = claims.c[ROW]
         first, last = (of(number).over(partition_by=compared) for of in (sa.func.min, sa.func.max))
         values = [self._backend.text(claims.c[f"u{n}"]).label(f"u{n}") for n, _ in enumerate(parts)]
         wanted = sa.select(number, first.label("first"), last.label("last"), *values).subquery("wanted")
-        other = sa.case((wanted.c[DECIDED_ROW] == wanted.c.first, wanted.c.last), else_=wanted.c.first)
+        other = sa.case((wanted.c[ROW] == wanted.c.first, wanted.c.last), else_=wanted.c.first)
         self._wanted_by(unique, wanted, other, wanted.c.first != wanted.c.last)
 
     def _excluded(self, unique: UniqueKey, claims: NamedFromClause) -> None:
         """Rows of the archive that exclude each other by another operator than equality."""
         others = claims.alias("others")
-        number = others.c[DECIDED_ROW].label("other")
+        number = others.c[ROW].label("other")
         values = [self._backend.text(claims.c[f"u{n}"]).label(f"u{n}") for n, _ in enumerate(unique.all_parts)]
         both = claims.join(others, self._equal(unique, claims, others))
-        pairs = sa.select(claims.c[DECIDED_ROW], number, *values).select_from(both)
-        wanted = pairs.where(claims.c[DECIDED_ROW] != others.c[DECIDED_ROW]).subquery("wanted")
+        pairs = sa.select(claims.c[ROW], number, *values).select_from(both)
+        wanted = pairs.where(claims.c[ROW] != others.c[ROW]).subquery("wanted")
         self._wanted_by(unique, wanted, wanted.c.other, sa.true())
 
     def _wanted_by(self, unique: UniqueKey, wanted: NamedFromClause, other: Expression, where: Expression) -> None:
         theirs = self._stage.alias("theirs")
         values = [wanted.c[f"u{n}"] for n, _ in enumerate(unique.all_parts)]
         rows = (
-            sa.select(wanted.c[DECIDED_ROW].label(ROW), self._stage.c[KEY], theirs.c[KEY].label("their_key"), *values)
+            sa.select(wanted.c[ROW], self._stage.c[KEY], theirs.c[KEY].label("their_key"), *values)
             .select_from(
-                wanted.join(self._stage, self._stage.c[ROW] == wanted.c[DECIDED_ROW]).join(
-                    theirs, theirs.c[ROW] == other
-                )
+                wanted.join(self._stage, self._stage.c[ROW] == wanted.c[ROW]).join(theirs, theirs.c[ROW] == other)
             )
             .where(where)
         )

@@ -46,6 +46,15 @@ NOT_MATCHED, BY_KEY, BY_UNIQUE = 0, 1, 2
 """How a staged row found its row of the target: `MATCHED`."""
 
 
+def free_name(word: str, taken: Iterable[str]) -> str:
+    """A name of our own that is none of `taken`."""
+    names = {name.casefold() for name in taken}
+    free = PREFIX + word
+    while free in names:
+        free += "_"
+    return free
+
+
 def value_name(column: RestoreColumn) -> str:
     """The staged value of a column."""
     return f"c{column.index}"
@@ -88,6 +97,8 @@ class Workspace:
         """By table: digests of rows that could not be staged."""
         self.ambiguous: dict[str, set[str]] = {}
         """By table: digests of key values that several rows of the target have."""
+        self._names = [t.name_in_schema for t in plan.outside_tables.values()]
+        self._names += [t.table.name_in_schema for t in plan.tables.values()]
         self.targets = {target.label: target for target in plan.targets}
         # Without a large table every join is small, and an index costs more than it saves.
         self._indexed = max((table.rows for table in plan.tables.values()), default=0) >= INDEXED_FROM
@@ -153,12 +164,14 @@ class Workspace:
         if source is not None:
             query = query.select_from(self.backend.nullable_copy(source))
         connection = self.backend.connection
-        connection.execute(sa.CreateTableAs(query, PREFIX + name, temporary=True))
-        table = sa.table(PREFIX + name, *(sa.column(column.name) for column in columns))
+        # MariaDB would take a temporary table for the table of the target that has its name.
+        name = free_name(name, self._names)
+        connection.execute(sa.CreateTableAs(query, name, temporary=True))
+        table = sa.table(name, *(sa.column(column.name) for column in columns))
         if self._indexed:
-            indexed = sa.Table(PREFIX + name, sa.MetaData(), *(sa.Column(column.name, sa.Text) for column in columns))
+            indexed = sa.Table(name, sa.MetaData(), *(sa.Column(column.name, sa.Text) for column in columns))
             for column in index:
-                connection.execute(sa.schema.CreateIndex(sa.Index(f"{PREFIX}{name}_{column}", indexed.c[column])))
+                connection.execute(sa.schema.CreateIndex(sa.Index(f"{name}_{column}", indexed.c[column])))
         return table
 
     def _number(self, name: str) -> sa.ColumnElement[Any]:

@@ -21,6 +21,9 @@ from edms_backup.values.forms import DANGLING, json_text
 
 Convert = Callable[[Any], Any]
 
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ANYTHING = msgspec.json.Decoder()
+
 
 @dataclass(frozen=True)
 class ValueField:
@@ -124,23 +127,34 @@ class RowReader:
     def __init__(self, table: str, columns: Mapping[str, Kind], references: frozenset[str]) -> None:
         self._table = table
         documents = {name for name, kind in columns.items() if kind is Kind.JSON and name not in references}
-        members = [(f"m{i}", msgspec.Raw if name in documents else Any) for i, name in enumerate(columns)]
-        row_type = msgspec.defstruct(
-            "Row",
-            members,
-            rename=dict(zip((m[0] for m in members), columns, strict=True)),
-            forbid_unknown_fields=True,
-        )
         self._names = tuple(columns)
-        self._attributes = tuple(member[0] for member in members)
         self._documents = tuple(i for i, name in enumerate(columns) if name in documents)
-        self._decode = msgspec.json.Decoder(row_type).decode
+        self._members = self._from_object
+        if all(orjson.dumps(name) == f'"{name}"'.encode() for name in columns):
+            self._members = self._from_struct
+            members = [(f"m{i}", msgspec.Raw if name in documents else Any) for i, name in enumerate(columns)]
+            self._attributes = tuple(member[0] for member in members)
+            renames = dict(zip(self._attributes, columns, strict=True))
+            row_type = msgspec.defstruct("Row", members, rename=renames, forbid_unknown_fields=True)
+            self._decode = msgspec.json.Decoder(row_type).decode
+
+    def _from_struct(self, line: bytes) -> list[Any]:
+        row = self._decode(line)
+        return [getattr(row, attribute) for attribute in self._attributes]
+
+    def _from_object(self, line: bytes) -> list[Any]:
+        """The same where a name needs an escape in JSON: a struct cannot have it."""
+        row = _OBJECT.decode(line)
+        if row.keys() != set(self._names):
+            raise msgspec.ValidationError(f"its members are not the columns: {', '.join(row)}")
+        values = [row[name] for name in self._names]
+        documents = set(self._documents)
+        return [value if i in documents else _ANYTHING.decode(value) for i, value in enumerate(values)]
 
     def row(self, line: bytes, number: int) -> list[Any]:
         """The values of a line in the order of the columns; a JSON document is its text. Raises ArchiveError."""
         try:
-            row = self._decode(line)
-            values = [getattr(row, attribute) for attribute in self._attributes]
+            values = self._members(line)
             for position in self._documents:
                 raw = bytes(values[position])
                 values[position] = None if raw == b"null" else json_text(raw)
