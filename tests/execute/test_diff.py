@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 import sys
 from collections import Counter
@@ -140,9 +141,9 @@ def test_databases_and_archives(new_database: NewDatabase, product: str, tmp_pat
         assert found(api.diff(left, right))["users"]["~"] == {}
 
 
-def keyed(key: tuple[str, ...], *columns: str, source: KeySource = KeySource.REGISTRY) -> bytes:
-    table = Table("users", tuple(Column(name, Kind.TEXT, "text") for name in columns))
-    return write_schema(SourceSchema("sqlite", "3", (KeyedTable(table, key, source),)))
+def keyed(key: tuple[str, ...], *columns: str, primary_key: tuple[str, ...] = ()) -> bytes:
+    table = Table("users", tuple(Column(name, Kind.TEXT, "text") for name in columns), primary_key)
+    return write_schema(SourceSchema("sqlite", "3", (KeyedTable(table, key, KeySource.REGISTRY),)))
 
 
 def users(path: Path, schema: bytes, *lines: str) -> Path:
@@ -168,6 +169,26 @@ def test_equal_numbers_of_another_form_are_a_change(tmp_path: Path) -> None:
     left, right = (users(tmp_path / v, schema, f'{{"name":"a","mail":{v}}}') for v in ("1", "1.0"))
     changed = api.diff(left, right).tables["users"].changed
     assert [(row.columns, row.values) for row in changed] == [(("mail",), (("1", "1.0"),))]
+
+
+def test_what_is_an_id_on_one_side_only_is_said(tmp_path: Path) -> None:
+    left = users(tmp_path / "l", keyed(("name",), "id", "name", primary_key=("id",)), '{"id":"1","name":"a"}')
+    right = users(tmp_path / "r", keyed(("name",), "id", "name"), '{"id":"2","name":"a"}')
+    report = api.diff(left, right)
+    assert (report.equal, report.tables["users"].different) == (False, 0)
+    assert [problem.message for problem in report.problems] == [
+        "column id of users says something only on the right; on the other side it is an id or computed"
+    ]
+
+
+def test_a_full_disk_is_no_bug() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
+    try:
+        with pytest.raises(EnvironmentFailed, match="cannot keep digests of rows in"), open_digests() as digests:
+            digests.add(LEFT, ((number.to_bytes(16), number.to_bytes(32)) for number in range(100_000)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_long_values_are_cut_to_where_they_differ(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from edms_backup import api
 from edms_backup.errors import RegistryError
 from edms_backup.options import CreateOptions, Ids, RestoreOptions, Source
-from edms_backup.report import RestoreReport
+from edms_backup.report import RestoreReport, TableDiff
 from tests.conftest import NewDatabase
 from tests.restore.generate.content import content, merged
 from tests.restore.generate.databases import build, read, registry
@@ -99,6 +99,12 @@ def written(report: RestoreReport) -> dict[str, dict[str, int]]:
     return {table: {name: getattr(books, name) for name in names} for table, books in report.tables.items()}
 
 
+def differing(table: TableDiff) -> dict[str, int]:
+    """What a restore of the left side into the right one has to do."""
+    left, changed, same = (table.counts[kind] for kind in ("only_left", "changed", "same"))
+    return {"read": left + changed + same, "inserted": left, "updated": changed, "unchanged": same}
+
+
 @pytest.fixture
 def scene(new_database: NewDatabase, product: str, tmp_path: Path) -> Callable[[int], Scene]:
     return lambda count: Scene(new_database, product, tmp_path, count)
@@ -169,7 +175,10 @@ def test_restore_into_a_part_of_it_with_other_values(scene: Callable[[int], Scen
         build(source, world.schema, world.source.tables)
         build(target, world.schema, world.target.tables)
         stage.create(source)
+        difference = api.diff(stage.archive, Source(target.url)).tables
         books = written(stage.restore(target, ids))
+        found = {name: differing(table) for name, table in difference.items()}
+        assert found == books, "the difference was another one than what had to be written"
         after, expected = merged(world.schema, world.source.tables, world.target.tables)
         assert content(world.schema, read(target, world.schema)) == after
         assert books == expected
