@@ -69,6 +69,8 @@ class ReferenceKind(StrEnum):
     POLYMORPHIC = "polymorphic"
     DERIVED = "derived"
     """Follows from composite references that share the column."""
+    JSON = "json"
+    """Ids inside the documents of a column."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Reference:
 
     For a polymorphic reference `columns` is (type column, id column), `table` is the table that names the types
     (Django's `django_content_type`), and `referred_columns` is empty: the row decides which table it points to.
+    A reference inside documents has one column, which holds the documents, and the `path` of the ids in them.
     """
 
     columns: tuple[str, ...]
@@ -86,6 +89,8 @@ class Reference:
     deferrable: bool = False
     enforced: bool = True
     """The database itself refuses a value without a row."""
+    path: str | None = None
+    """Where in the document the ids are: `$.reviewers[*]`."""
 
     @property
     def type_column(self) -> str:
@@ -214,10 +219,13 @@ def carriers(table: Table, references: Iterable[Reference]) -> Mapping[str, Refe
     """For each column of `table` that refers: the one reference that its value is carried by.
 
     A column may be part of several references; the one with the fewest columns carries it. A column that a reference
-    to the table itself has on both sides (the tenant of a node and of its parent) is the row's own.
+    to the table itself has on both sides (the tenant of a node and of its parent) is the row's own. A document is
+    carried by none: it has the key values in it.
     """
     chosen: dict[str, Reference] = {}
     for reference in sorted(references, key=lambda r: len(r.columns)):
+        if reference.kind is ReferenceKind.JSON:
+            continue
         if reference.kind is ReferenceKind.POLYMORPHIC:
             chosen.setdefault(reference.id_column, reference)
             continue
@@ -298,7 +306,7 @@ class KeyedTable:
     @cached_property
     def surrogate_key(self) -> tuple[str, ...]:
         """Columns of the primary key that are no part of the natural key and refer to nothing."""
-        referring = {c for r in self.references for c in r.columns}
+        referring = {c for r in self.references if r.kind is not ReferenceKind.JSON for c in r.columns}
         if self.whole_row:
             return tuple(c for c in self.table.primary_key if c not in self.key)
         return tuple(c for c in self.table.primary_key if c not in self.key and c not in referring)

@@ -179,7 +179,40 @@ def test_polymorphic_references() -> None:
     assert applied(f"tables: {{log: {{{text}}}}}", TYPES, undeclared).tables["log"].key == ("n",)
 
 
+EVENTS = table("events", "id+ code:text doc:json body:text size:int made:json=", "code doc", "code")
+INSIDE = "references: [{columns: [doc], path: $.a_id, table: a}, {columns: [doc], path: '$.b[*]', table: a}]"
+
+
+def test_references_inside_documents() -> None:
+    found = applied(f"tables: {{events: {{{INSIDE}}}}}", A, EVENTS).tables["events"]
+    kind = ReferenceKind.JSON
+    assert found.references == (
+        Reference(("doc",), "a", ("id",), kind, enforced=False, path="$.a_id"),
+        Reference(("doc",), "a", ("id",), kind, enforced=False, path="$.b[*]"),
+    )
+    assert found.resolving == {}
+    assert found.key == ("code",)
+    # What a document refers to needs a key, and no key is made of documents.
+    bare = applied(f"tables: {{log: {{{INSIDE.replace('table: a', 'table: t')}}}}}",
+                   table("log", "id+ doc:json code:text", "doc", "code"), table("t", "id+ x:text"))  # fmt: skip
+    assert bare.tables["log"].key == ("code",)
+    assert bare.tables["t"].key_source is KeySource.NONE
+
+
 MISFITS = [
+    (f"tables: {{events: {{key: [doc], {INSIDE}}}}}", "has references inside its documents", "every database"),
+    (f'tables: {{events: {{key: "*", {INSIDE}}}}}', "identified by all their values", "name the columns"),
+    (f"tables: {{events: {{{INSIDE.replace('[doc]', '[size]')}}}}}", "events.size is int", "JSON documents"),
+    (f"tables: {{events: {{{INSIDE.replace('[doc]', '[made]')}}}}}", "computed by the database", "JSON documents"),
+    (f"tables: {{events: {{{INSIDE.replace('[doc]', '[docs]')}}}}}", 'no column "docs"', '"doc"'),
+    (f"tables: {{events: {{{INSIDE.replace('$.b[*]', '$.a_id')}}}}}", "the paths into doc meet", "values of its own"),
+    (f"tables: {{events: {{{INSIDE.replace('$.b[*]', '$.a_id.x')}}}}}", "$.a_id.x leads through $.a_id", "of its own"),
+    (f"tables: {{events: {{{INSIDE.replace('[{', '[{columns: [doc], table: a}, {')}}}}}", "refers to a row itself", ""),
+    (
+        "tables: {events: {references: [{columns: [doc], path: $.a, table: events, referred_columns: [doc]}]}}",
+        "events.doc, which is json",
+        "whole numbers",
+    ),
     ("tables: {a: {key: [nme]}}", 'table "a" has no column "nme"', 'did you mean "name"?'),
     ("tables: {a: {key: [zzz]}}", 'table "a" has no column "zzz"', "its columns are id, name"),
     ("tables: {a: {key: [id]}}", 'the database\'s own id of "a"', '"*"'),
@@ -204,7 +237,7 @@ MISFITS = [
 @pytest.mark.parametrize("text,message,hint", MISFITS)
 def test_what_does_not_fit_the_database_is_refused(text: str, message: str, hint: str) -> None:
     with pytest.raises(RegistryError) as caught:
-        applied(text, A, TYPES, LOG)
+        applied(text, A, TYPES, LOG, EVENTS)
     assert caught.value.message.startswith("reg.yaml:2: ")
     assert message in caught.value.message
     assert hint in (caught.value.hint or "")

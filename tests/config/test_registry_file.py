@@ -39,6 +39,7 @@ tables:
     references:
       - {columns: [type_id, object_id], polymorphic: types}
       - {columns: [legacy], table: users, referred_columns: [username]}
+      - {columns: [payload], path: '$.items[*]["the user"].id', table: users, optional: true}
 """
 
 
@@ -114,6 +115,17 @@ MISTAKES = [
     (table("{references: [{columns: [a, b], table: u, referred_columns: [c]}]}"), 3, "cannot point to 1", "as many"),
     (table("\n    references:\n      - {columns: [a], polymorphic: u}"), 5, "has two columns, not 1", "type column"),
     (table("{references: [{columns: [a, b], polymorphic: u, table: v}]}"), 3, "has no table", "polymorphic"),
+    (table("{references: [{columns: [a, b], polymorphic: u, path: $.x}]}"), 3, "has no path", "polymorphic"),
+    (
+        table("\n    references:\n      - {columns: [a, b], table: u,\n         path: $.x}"),
+        6,
+        "one column",
+        "$.author_id",
+    ),
+    (table("{references: [{columns: [a], table: u, path: author}]}"), 3, "does not begin with $", "$.author_id"),
+    (table("{references: [{columns: [a], table: u, path: $}]}"), 3, "the whole document", "$.author_id"),
+    (table('{references: [{columns: [a], table: u, path: "$.a[0]"}]}'), 3, "[0] is no step", "$.reviewers[*]"),
+    (table("{references: [{columns: [a], table: u, path: 5}]}"), 3, "must be text, not a number", "$.author_id"),
     ("version: 1\ntables:\n  a: {label: x}\n  b: {label: x}", 4, '"a" and "b" have the same label', "of its own"),
     ("version: 1\ntables:\n\ta: 1", 3, "not YAML", "indentation"),
     ("version: 1\n---\nversion: 1", 2, "not YAML", ""),
@@ -175,6 +187,7 @@ def test_every_field_is_read() -> None:
     assert trail.references == (
         ReferenceRule(("type_id", "object_id"), polymorphic="types", line=27),
         ReferenceRule(("legacy",), "users", ("username",), line=28),
+        ReferenceRule(("payload",), "users", path='$.items[*]["the user"].id', optional=True, line=29),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -49,6 +50,7 @@ def _holds(word: str, rule: Any, value: Any, schema: Mapping[str, Any]) -> bool:
         "uniqueItems": lambda: not is_list or len({repr(item) for item in value}) == len(value),
         "minLength": lambda: not is_text or len(value) >= rule,
         "maxLength": lambda: not is_text or len(value) <= rule,
+        "pattern": lambda: not is_text or re.search(rule, value) is not None,
     }
     return bool(checks[word]())
 

@@ -35,6 +35,7 @@ def to(columns: str, target: str = "o", kind: ReferenceKind = ReferenceKind.FORE
         (table("id a b c d x", to("a"), to("b"), to("c"), to("d")), False, "complex"),
         (table("id a", to("a", "t")), False, "complex"),
         (table("id a b x", to("a b", "o", ReferenceKind.POLYMORPHIC)), False, "complex"),
+        (table("id a b", to("a"), to("b", kind=ReferenceKind.JSON)), False, "medium"),
     ],
 )
 def test_shapes(found: KeyedTable, link: bool, complex_: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 
 from edms_backup import api
 from edms_backup.archive.writer import ArchiveWriter
+from edms_backup.errors import ArchiveError
 from edms_backup.model import Column, KeyedTable, KeySource, Kind, Reference, ReferenceKind, Table
+from edms_backup.options import RestoreOptions, Source
 from edms_backup.plan.source import SourceSchema, write_schema
 
 NAME, TYPE = Column("name", Kind.TEXT, "text"), Reference(("type_id",), "types", ("id",))
@@ -30,7 +33,11 @@ LOG = KeyedTable(
     Table("log", (NAME, number("type_id"), Column("object_id", Kind.TEXT, "text")), ()),
     ("name", "type_id", "object_id"), KeySource.WHOLE_ROW, whole_row=True, references=(TYPE, ANY),
 )  # fmt: skip
-SCHEMA = SourceSchema("sqlite", "3", (USERS, TYPES, LOG))
+EVENTS = KeyedTable(
+    Table("events", (NAME, Column("doc", Kind.JSON, "json")), ("name",)), ("name",), KeySource.PRIMARY_KEY,
+    references=(Reference(("doc",), "users", ("id",), ReferenceKind.JSON, enforced=False, path="$.a"),),
+)  # fmt: skip
+SCHEMA = SourceSchema("sqlite", "3", (USERS, TYPES, LOG, EVENTS))
 
 A = b'{"id":1,"name":"a","boss_id":null}'
 B = b'{"id":2,"name":"b","boss_id":["a"]}'
@@ -53,6 +60,10 @@ def write(
     return path
 
 
+def event(document: str) -> bytes:
+    return f'{{"name":"e{len(document)}","doc":{document}}}'.encode()
+
+
 def log(type_key: str, form: str) -> bytes:
     return f'{{"name":"x","type_id":{type_key},"object_id":{form}}}'.encode()
 
@@ -66,10 +77,13 @@ GOOD = [
     {"users": [b'{"id":1,"name":"a","boss_id":{"$dangling":77}}']},
     {"types": [T], "users": [A], "log": [log('["a.user"]', '["a"]')] * 3},
     {"types": [T], "log": [log("null", "null"), log("null", '{"$dangling":"7"}')]},
+    {"users": [A], "events": [event('{"a":{"$ref":["a"]}}'), event('{"a":7,"b":{"$ref":["z"]}}'), event("null"),
+                              event('{"$json":"{\\"a\\":\\n{\\"$ref_text\\":[\\"a\\"]}}"}'),
+                              event('{"a":{"$raw": {"$ref":["z"]}}}'), event('{"$json":"{no document"}')]},
     # What the archive does not hold is the target's to resolve.
     {"types": [T], "log": [log('["a.user"]', '["a"]')]},
     {"types": [T, b'{"id":2,"name":"b.gone"}'], "users": [A], "log": [log('["b.gone"]', '["z"]')]},
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("tables", GOOD)
@@ -91,6 +105,8 @@ def test_sound(tmp_path: Path, tables: dict[str, list[bytes]]) -> None:
             ("unresolved-reference", "users", None, "boss_id", "1 rows of users")]),
         ({"types": [T], "users": [A], "log": [log('["a.user"]', '["b"]'), log('["a.user"]', '["b"]')]}, [
             ("unresolved-reference", "log", None, "object_id", 'object_id refers to users ["b"]')]),
+        ({"users": [A], "events": [event('{"a":{"$ref":["b c"]}}')]}, [
+            ("unresolved-reference", "events", None, "doc $.a", 'doc $.a refers to users ["b c"]')]),
         ({"types": [], "log": [log('["a.user"]', "null")]}, [
             ("unresolved-reference", "log", None, "type_id", "which is not in the archive")]),
     ],
@@ -127,6 +143,21 @@ def test_edited_lines(tmp_path: Path, line: bytes, message: str) -> None:
     assert [problem.code for problem in report.problems] == ["damaged"]
     assert message in report.problems[0].message
     assert (report.rows, report.parts) == (0, 0)
+
+
+@pytest.mark.parametrize("document", ['{"a":{"$ref":7}}', '{"a":{"$ref":[],"b":1}}', '{"a":{"$raw":7}}'])
+def test_edited_documents(tmp_path: Path, document: str) -> None:
+    archive = write(tmp_path / "a", {"users": [A], "events": [event("{}"), event(document)]})
+    report = api.verify(archive)
+    assert [problem.code for problem in report.problems] == ["damaged"]
+    assert "row 2 of table events cannot be read: doc $.a: " in report.problems[0].message
+    database = tmp_path / "db.sqlite3"
+    with sqlite3.connect(database) as connection:
+        connection.execute("CREATE TABLE users (id integer PRIMARY KEY, name text UNIQUE, boss_id integer)")
+        connection.execute("CREATE TABLE events (name text PRIMARY KEY, doc json)")
+    connection.close()
+    with pytest.raises(ArchiveError, match=r"row 2 of table events cannot be read: doc \$\.a: "):
+        api.restore(Source(f"sqlite:///{database}"), archive, RestoreOptions())
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,33 @@ def test_a_schema_that_contradicts_itself(table: KeyedTable) -> None:
         read_schema(write_schema(SourceSchema("sqlite", "3", (table,))))
 
 
+INSIDE = Reference(("name",), "pairs", ("q",), ReferenceKind.JSON, enforced=False, path="$.a")
+EVENTS = replace(USERS, table=replace(USERS.table, name="events"), key=("id",), references=(INSIDE,))
+
+
+def test_references_inside_documents_come_back() -> None:
+    schema = SourceSchema("sqlite", "3", (EVENTS, PAIRS))
+    assert read_schema(write_schema(schema)) == schema
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        replace(EVENTS, key=("name",)),
+        replace(EVENTS, whole_row=True),
+        replace(EVENTS, references=(INSIDE, replace(NAME, columns=("name",)))),
+        replace(EVENTS, references=(INSIDE, replace(INSIDE, columns=("name", "id"), referred_columns=("q", "q")))),
+        replace(EVENTS, references=(replace(INSIDE, path=None),)),
+        replace(EVENTS, references=(replace(INSIDE, path="$.a[7]"),)),
+        replace(EVENTS, references=(INSIDE, replace(INSIDE, path="$.a.b"))),
+        replace(EVENTS, references=(replace(INSIDE, path='$["' + "[" * 9 + '\\"]'),)),
+    ],
+)
+def test_references_inside_documents_that_cannot_be(table: KeyedTable) -> None:
+    with pytest.raises(ArchiveError, match="contradicts itself at table events"):
+        read_schema(write_schema(SourceSchema("sqlite", "3", (table, PAIRS, USERS))))
+
+
 @pytest.mark.parametrize(
     "name, line, key",
     [

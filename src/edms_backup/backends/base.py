@@ -332,6 +332,10 @@ class Backend:
         """NULL with the type of a 64-bit integer."""
         return sa.cast(sa.null(), sa.BigInteger)
 
+    def empty_text(self) -> Expression:
+        """NULL with the type of a text of any length."""
+        return sa.cast(sa.null(), sa.Text)
+
     def load(self, table: sa.TableClause, rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows, their values in the order of the table's columns, into a staging table."""
         names = [column.name for column in table.columns]

@@ -29,9 +29,11 @@ from edms_backup.backends.workspace import (
     ROW,
     UNRESOLVED,
     Workspace,
+    count_name,
     exported_name,
     is_polymorphic,
     text_name,
+    trouble_name,
     value_name,
 )
 from edms_backup.graph.keys import expand_key
@@ -167,6 +169,34 @@ class Checks:
             if column.name in self._table.policy.keep_columns:
                 rows = rows.where(final.c[MATCHED] == NOT_MATCHED)
             self._report(rows, partial(self._unresolved_problem, column))
+        if policy is OnUnresolved.FAIL:
+            for document in self._table.documents:
+                self._unresolved_inside(document.column)
+
+    def _unresolved_inside(self, column: RestoreColumn) -> None:
+        """References inside documents; the first of each document is named."""
+        final, finished = self._final, self._workspace.finished[self._table.name]
+        rows = (
+            sa.select(final.c[ROW], self._stage.c[KEY], finished.c[trouble_name(column)])
+            .select_from(
+                final.join(self._stage, self._stage.c[ROW] == final.c[ROW]).join(
+                    finished, finished.c[ROW] == final.c[ROW]
+                )
+            )
+            .where(final.c[ACTION] == Action.FAIL, finished.c[count_name(column, UNRESOLVED)] > 0)
+        )
+        if column.name in self._table.policy.keep_columns:
+            rows = rows.where(final.c[MATCHED] == NOT_MATCHED)
+        self._report(rows, partial(self._inside_problem, column.name))
+
+    def _inside_problem(self, column: str, row: Sequence[Any]) -> Problem:
+        path, table, named, raw = json.loads(row[2])
+        place = f"{column} {path}"
+        if named is not None:
+            why = "which is in neither the archive nor the target"
+            return self._named_problem(column, table, row[1], named, f"{place} refers to", why)
+        what = f"{place} pointed at nothing in the source; here {raw} is the id of another row of {table}"
+        return self._problem("dangling-reference", row[1], what, column, raw)
 
     def _any_unresolved(self) -> bool:
         query = sa.select(self._final.c[ROW]).where(self._final.c[UNRESOLVED] > 0).limit(1)
@@ -179,17 +209,21 @@ class Checks:
         if named is None:
             what = f"pointed at nothing in the source; here the value {raw} would point at another row, or is refused"
             return self._problem("dangling-reference", key, f"{column} {what}", column, raw)
-        value = json.loads(named)
-        digest = key_digest(key_text(value))
-        code, why = "unresolved-reference", "which is in neither the archive nor the target"
+        why = "which is in neither the archive nor the target"
         if len(referring.reference.columns) > 1 and not is_polymorphic(referring):
             others = [name for name in referring.reference.columns if name != column]
-            why = f"which is in neither the archive nor the target with the same {', '.join(others)}"
+            why = f"{why} with the same {', '.join(others)}"
+        return self._named_problem(column, table, key, json.loads(named), f"{column} refers to", why)
+
+    def _named_problem(self, column: str, table: str, key: str | None, value: Any, what: str, why: str) -> Problem:
+        """A row that the archive names, and the target does not have."""
+        digest = key_digest(key_text(value))
+        code = "unresolved-reference"
         if digest in self._workspace.refused.get(table, ()):
             why = "which is refused itself, see there"
         elif digest in self._workspace.ambiguous.get(table, ()):
             code, why = "ambiguous-key", "which several rows of the target have"
-        return self._problem(code, key, f"{column} refers to {shown_row(table, value)}, {why}", column, value)
+        return self._problem(code, key, f"{what} {shown_row(table, value)}, {why}", column, value)
 
     def _broken_problem(self, reference: Reference, row: Sequence[Any]) -> Problem:
         columns = ", ".join(reference.columns)

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from edms_backup.backends.base import Expression
+from edms_backup.backends.documents import DocumentCounts
 from edms_backup.backends.match import fill_polymorphic
 from edms_backup.backends.references import References
 from edms_backup.backends.workspace import (
@@ -58,7 +59,9 @@ def decide_rows(workspace: Workspace, table: RestoreTable) -> None:
     matched = ids.c[MATCHED] != NOT_MATCHED
     found = same_row(table, lambda name: target.c[name], lambda name: ids.c[exported_name(table, name)])
     clause: sa.FromClause = references.clause.join(ids, ids.c[ROW] == stage.c[ROW])
-    values = _values(table, references, ids, target)
+    inside = DocumentCounts(workspace, table)
+    clause = inside.joined(clause, stage)
+    values = _values(table, references, ids, target, inside)
     missing: list[Expression] = []
     in_key: list[Expression] = []
     dangling: list[Expression] = []
@@ -81,15 +84,15 @@ def decide_rows(workspace: Workspace, table: RestoreTable) -> None:
     if not table.keyed.whole_row:
         changed = differs(backend, table, values.__getitem__, lambda name: target.c[name])
     resolved = [sa.and_(references.is_named(c), sa.not_(references.is_missing(c))) for c in referring]
-    unresolved = _count(missing)
+    unresolved = _count(missing) + inside.unresolved(matched)
     stops = unresolved if plan.options.on_unresolved is not OnUnresolved.NULL else _count(in_key)
     action = _action(table, plan.options, ids, stops, changed)
     query = sa.select(
         stage.c[ROW],
         action,
         ids.c[MATCHED],
-        _count(resolved),
-        _count(dangling),
+        _count(resolved) + inside.number(RESOLVED),
+        _count(dangling) + inside.number(HANGING),
         unresolved,
         *values.values(),
     ).select_from(clause)
@@ -98,7 +101,7 @@ def decide_rows(workspace: Workspace, table: RestoreTable) -> None:
 
 
 def _values(
-    table: RestoreTable, references: References, ids: sa.FromClause, target: sa.FromClause
+    table: RestoreTable, references: References, ids: sa.FromClause, target: sa.FromClause, inside: DocumentCounts
 ) -> dict[str, Expression]:
     """The value that each column of the target will have, in the order of *final*."""
     values: dict[str, Expression] = {}
@@ -107,7 +110,7 @@ def _values(
         if column.name in table.exported:
             value: Expression = ids.c[exported_name(table, column.name)]
         else:
-            value = references.value(column)
+            value = inside.value(column, references.value(column))
             # The server does not let anybody change what it always generates.
             if column.name in table.policy.keep_columns or column.column.identity_always:
                 value = sa.case((matched, target.c[column.name]), else_=value)

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.sql.selectable import NamedFromClause
 
-from edms_backup.backends.base import Backend, Convert, Expression
+from edms_backup.backends.base import Backend, Expression
+from edms_backup.backends.document_keys import DocumentKeys
 from edms_backup.backends.joins import KeyJoins
+from edms_backup.backends.selection import Selection
 from edms_backup.backends.trees import points_to_itself
 from edms_backup.errors import RegistryError
 from edms_backup.graph.keys import Leaf, expand_key
 from edms_backup.model import Column, Keyed, KeyedTable, Kind, ReferenceKind, Table
 from edms_backup.plan.extract import ExtractPlan, PolymorphicTarget, ReferenceColumn
-from edms_backup.values.forms import json_text
 from edms_backup.values.rows import Field, ReferenceField, RowWriter, ValueField
 
 Condition = Callable[[NamedFromClause], Expression]
@@ -38,65 +39,27 @@ class _Variant:
     conditions: tuple[Condition, ...] = ()
 
 
-class _Selection:
-    """The columns of one SELECT and what becomes of them."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self.expressions: list[Expression] = []
-        self.conversions: dict[int, Convert] = {}
-
-    def add(self, column: Column, value: Expression) -> int:
-        """Select a column's value in its lossless form; returns its position."""
-        position = len(self.expressions)
-        convert = self._backend.form(column)
-        if convert is not None:
-            self.conversions[position] = convert
-        self.expressions.append(self._backend.readable(column, value).label(f"v{position}"))
-        return position
-
-    def add_leaf(self, joins: KeyJoins, leaf: Leaf, value: Expression) -> int:
-        """Select a leaf of a key value, where a document stands as its text; returns its position."""
-        if leaf.above:
-            self.expressions.append(value.label(f"v{len(self.expressions)}"))
-            position = len(self.expressions) - 1
-            self.conversions[position] = joins.levels_form(leaf)
-            return position
-        column = joins.column_of(leaf)
-        position = self.add(column, value)
-        if column.kind is Kind.JSON:
-            self.conversions[position] = partial(_leaf_form, self.conversions[position])
-        return position
-
-    def add_marker(self, value: Expression) -> int:
-        """Select only whether a value is NULL; the driver may not know the value itself."""
-        position = len(self.expressions)
-        self.expressions.append(sa.case((value.is_not(None), 1)).label(f"v{position}"))
-        return position
-
-
-def _leaf_form(form: Convert, value: Any) -> Any:
-    """A document as its own row's key value has it once a line is read."""
-    return json_text(orjson.dumps(form(value)))
-
-
 def extract_lines(backend: Backend, keyed: Keyed, plan: ExtractPlan) -> Iterator[list[bytes]]:
     """The lines of a table, in batches. The caller holds the snapshot."""
-    with backend.failures(f"cannot read table {plan.name} of"):
+    with backend.failures(f"cannot read table {plan.name} of"), ExitStack() as stack:
+        documents = stack.enter_context(closing(DocumentKeys(backend, keyed, plan))) if plan.documents else None
         _expect_roots(backend, keyed, plan.keyed)
         for variant in _variants(backend, keyed, plan):
-            query, writer = _select(backend, keyed, plan, variant)
+            query, writer = _select(backend, keyed, plan, variant, documents)
             for rows in backend.batches(query):
                 yield writer.lines(rows)
 
 
-def _select(backend: Backend, keyed: Keyed, plan: ExtractPlan, variant: _Variant) -> tuple[sa.Select[Any], RowWriter]:
+def _select(
+    backend: Backend, keyed: Keyed, plan: ExtractPlan, variant: _Variant, documents: DocumentKeys | None
+) -> tuple[sa.Select[Any], RowWriter]:
     joins = KeyJoins(backend, keyed, plan.name)
-    selection = _Selection(backend)
+    selection = Selection(backend)
     fields: list[Field] = []
     for column in plan.columns:
         reference = plan.references.get(column.name)
-        raw = selection.add(column, joins.root.c[column.name])
+        inside = documents.replacing(column.name) if documents and column.name in plan.documents else None
+        raw = selection.add(column, joins.root.c[column.name], inside)
         if reference is None:
             fields.append(ValueField(column.name, raw))
             continue

@@ -17,6 +17,8 @@ from edms_backup.backends.trees import is_child, is_root
 from edms_backup.backends.workspace import (
     BY_KEY,
     DIGEST,
+    KEY,
+    LABEL,
     LEVEL,
     MATCHED,
     NOT_MATCHED,
@@ -56,27 +58,38 @@ def look_up_missing(workspace: Workspace, table: ReferredTable) -> None:
 
 def _missing_keys(workspace: Workspace, table: ReferredTable) -> Iterator[Keys]:
     ids, lookup = workspace.ids[table.name], workspace.lookup[table.name]
+    for digest, text, conditions in _named_keys(workspace, table):
+        query = (
+            sa.select(digest, sa.func.min(text))
+            .where(digest.is_not(None), *conditions)
+            .where(sa.not_(sa.exists().where(ids.c[DIGEST] == digest)))
+            .where(sa.not_(sa.exists().where(lookup.c[DIGEST] == digest)))
+            .group_by(digest)
+            .limit(LOOKUP_ROWS)
+        )
+        while rows := workspace.backend.connection.execute(query).all():
+            yield {row[0]: orjson.loads(row[1]) for row in rows}
+
+
+def _named_keys(
+    workspace: Workspace, table: ReferredTable
+) -> Iterator[tuple[Expression, Expression, list[Expression]]]:
+    """Where rows of a table are named: the digest and the text of their keys, and which rows to look at."""
     for child in workspace.plan.filled.values():
         stage = workspace.stage[child.name]
         for column in child.columns:
             if column.reference is None or (column.reference.table != table.name and not is_polymorphic(column)):
                 continue
-            digest = stage.c[digest_name(column)]
-            query = (
-                sa.select(digest, sa.func.min(stage.c[text_name(column)]))
-                .where(digest.is_not(None))
-                .where(sa.not_(sa.exists().where(ids.c[DIGEST] == digest)))
-                .where(sa.not_(sa.exists().where(lookup.c[DIGEST] == digest)))
-                .group_by(digest)
-                .limit(LOOKUP_ROWS)
-            )
+            conditions: list[Expression] = []
             if is_polymorphic(column):
                 labels = [target.label for target in workspace.targets_of(child, column) if target.table == table.name]
                 if not labels:
                     continue
-                query = query.where(stage.c[label_name(column)].in_(labels))
-            while rows := workspace.backend.connection.execute(query).all():
-                yield {row[0]: orjson.loads(row[1]) for row in rows}
+                conditions.append(stage.c[label_name(column)].in_(labels))
+            yield stage.c[digest_name(column)], stage.c[text_name(column)], conditions
+    mentions = workspace.mentions
+    if mentions is not None:
+        yield mentions.c[DIGEST], mentions.c[KEY], [mentions.c[LABEL] == table.name]
 
 
 class _Lookup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from edms_backup.backends.base import Backend, driver_message
 from edms_backup.backends.extract import label_of
+from edms_backup.backends.staged_documents import StagedDocuments
 from edms_backup.backends.workspace import (
     DIGEST,
     KEY,
@@ -69,6 +70,7 @@ class StageWriter:
         slots = [self._slots(column) for column in table.columns]
         self._defaults = [slot for slot in slots if slot.column.archived is None]
         self._plain = [slot for slot in slots if slot.column.reference is None and slot.column.archived is not None]
+        self._documents = StagedDocuments(workspace, table) if table.documents else None
         self._referring = [slot for slot in slots if slot.column.reference is not None]
         self._blank: list[Any] = [None] * len(self._places)
         for slot in self._defaults:
@@ -111,6 +113,8 @@ class StageWriter:
             row = self._row(self._lines.values(line, self.read))
             if row is not None:
                 self._rows.append(row)
+        if self._documents is not None:
+            self._documents.flush()
         if len(self._rows) >= BATCH_ROWS:
             self._flush()
 
@@ -130,9 +134,10 @@ class StageWriter:
         if self._lines.above is not None:
             row[self._places[LEVEL]] = len(key[self._lines.above])
         slot = None
+        apart = self._set_apart(values)
         try:
             for slot in self._plain:
-                form = values[slot.position]
+                form = None if slot.column.name in apart else values[slot.position]
                 if form is not None:
                     row[slot.value] = _fitting(slot, form)
             for slot in self._referring:
@@ -148,6 +153,19 @@ class StageWriter:
             self._report(f"{self._shown(key)}: {what}", key, name, form)
             return None
         return row
+
+    def _set_apart(self, values: Sequence[Any]) -> Collection[str]:
+        """Keep the documents that have references inside; returns the columns that are staged without them."""
+        if self._documents is None:
+            return ()
+        forms = [values[self._positions[name]] for name in self._documents.names]
+        try:
+            return self._documents.keep(self.read, forms)
+        except ValueError as error:
+            raise ArchiveError(
+                f"row {self.read} of table {self._table.name} cannot be read: {error}",
+                hint="the archive was changed after it was written; use another one",
+            ) from error
 
     def _refer(self, row: list[Any], slot: _Slots, values: Sequence[Any], key: list[Any]) -> None:
         column = slot.column

@@ -7,6 +7,12 @@ For each table of the plan there are three, and one more where rows are looked u
 - *final*: each row as it will be, and its action
 - *lookup*: key values that the archive does not have, to be found in the target
 - *poly* (one for all): the ids that polymorphic references resolve to, by label and digest
+
+Where documents have references inside, there are:
+
+- *documents* (of a table): the archive's documents that have any, with key values in them
+- *finished* (of a table): the same documents with the ids that are right here, and how many there are of each sort
+- *mentions* (one for all): the key values that documents name, by the table that they are of
 """
 
 from __future__ import annotations
@@ -75,6 +81,16 @@ def label_name(column: RestoreColumn) -> str:
     return f"l{column.index}"
 
 
+def count_name(column: RestoreColumn, what: str) -> str:
+    """How many references inside a document are resolved, dangling or unresolved."""
+    return f"{what}{column.index}"
+
+
+def trouble_name(column: RestoreColumn) -> str:
+    """The first reference inside a document that is unresolved, as JSON."""
+    return f"t{column.index}"
+
+
 def is_polymorphic(column: RestoreColumn) -> bool:
     """Whether each row decides which table the column points into."""
     return column.reference is not None and column.reference.kind is ReferenceKind.POLYMORPHIC
@@ -91,6 +107,8 @@ class Workspace:
         self.ids: dict[str, sa.TableClause] = {}
         self.final: dict[str, sa.TableClause] = {}
         self.lookup: dict[str, sa.TableClause] = {}
+        self.documents: dict[str, sa.TableClause] = {}
+        self.finished: dict[str, sa.TableClause] = {}
         self.labels: dict[tuple[str, str], set[str]] = {}
         """By (table, column): the labels that polymorphic references have; filled while staging."""
         self.refused: dict[str, set[str]] = {}
@@ -103,8 +121,14 @@ class Workspace:
         # Without a large table every join is small, and an index costs more than it saves.
         self._indexed = max((table.rows for table in plan.tables.values()), default=0) >= INDEXED_FROM
         self.poly = self._create("poly", [_text(LABEL, 255), _text(DIGEST, 32), _text(ID, 255)], index=[DIGEST])
+        self.mentions: sa.TableClause | None = None
+        if any(table.documents for table in plan.filled.values()):
+            names = [_text(LABEL, 255), _text(DIGEST, 32), _text(KEY, None)]
+            self.mentions = self._create("mentions", names, index=[DIGEST])
         for number, table in enumerate(plan.filled.values()):
             self._create_restore(number, table)
+            if table.documents:
+                self._create_documents(number, table)
         for number, name in enumerate(plan.matching):
             exporting = plan.exporting(name)
             if exporting is not None and (name in plan.filled or name in plan.pointed_at):
@@ -131,6 +155,19 @@ class Workspace:
         final += [self._number(name) for name in (MATCHED, RESOLVED, HANGING, UNRESOLVED)]
         final += [target.c[name].label(f"f{i}") for i, name in enumerate(table.final_columns)]
         self.final[table.name] = self._create(f"final_{number}", final, target, [ROW])
+
+    def _create_documents(self, number: int, table: RestoreTable) -> None:
+        backend = self.backend
+        target = backend.aliased(table.table, "t")
+        columns = [document.column for document in table.documents]
+        texts = [backend.empty_text().label(text_name(column)) for column in columns]
+        self.documents[table.name] = self._create(f"documents_{number}", [self._number(ROW), *texts], index=[ROW])
+        finished: list[sa.ColumnElement[Any]] = [self._number(ROW)]
+        for column in columns:
+            finished.append(target.c[column.name].label(value_name(column)))
+            finished += [self._number(count_name(column, what)) for what in (RESOLVED, HANGING, UNRESOLVED)]
+            finished.append(backend.empty_text().label(trouble_name(column)))
+        self.finished[table.name] = self._create(f"finished_{number}", finished, target, [ROW])
 
     def _create_ids(self, number: int, table: ReferredTable, *, looked_up: bool) -> None:
         backend = self.backend

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from edms_backup.config.checks import check_columns, declared_key, declared_references, is_absent
+from edms_backup.config.checks import check_columns, check_whole_row, declared_key, declared_references, is_absent
 from edms_backup.config.infer import Candidate, candidates, whole_row
 from edms_backup.config.located import quoted
 from edms_backup.config.omit import check_omitted, remaining, without_columns
@@ -55,6 +55,9 @@ def apply_registry(registry: Registry, schema: Schema) -> Applied:
     keys = _Keys(registry, included, references)
     keyed = {name: _keyed(table, keys.chosen[name], references[name], registry) for name, table in included.items()}
     keyed = keys.settle(keyed)
+    for name, rule in registry.tables.items():
+        if name in keyed and keyed[name].whole_row:
+            check_whole_row(registry, rule, keyed[name].references)
     warnings += _outside(keyed, schema)
     warnings += _without_key(keyed)
     return Applied(keyed, excluded, tuple(warnings))
@@ -223,7 +226,7 @@ def _outside(keyed: Mapping[str, KeyedTable], schema: Schema) -> list[str]:
         for reference in table.references:
             if reference.table not in keyed:
                 why = "is left out" if reference.table in schema.tables else "is not in the database (or not visible)"
-                columns = ", ".join(reference.columns)
+                columns = ", ".join([*reference.columns, *([reference.path] if reference.path else [])])
                 warnings.append(f"{table.name}.{columns} refers to {quoted(reference.table)}, which {why}")
     return warnings
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import NoReturn
 
 from edms_backup.config.infer import whole_row
 from edms_backup.config.located import Place, did_you_mean, quoted
 from edms_backup.config.registry import WHOLE_ROW, ReferenceRule, Registry, TableRule
-from edms_backup.model import Reference, ReferenceKind, Schema, Table, carriers
+from edms_backup.model import Kind, Reference, ReferenceKind, Schema, Table, carriers
+from edms_backup.values.json_paths import Paths
 
 
 def _fail(registry: Registry, line: int, message: str, hint: str | None) -> NoReturn:
@@ -79,6 +81,14 @@ def declared_key(
                 f"{quoted(rule.name)}",
                 "choose columns that always mean the same table",
             )
+        if reference.kind is ReferenceKind.JSON and reference.columns[0] in key:
+            _fail(
+                registry,
+                line,
+                f"{quoted(reference.columns[0])} has references inside its documents and cannot be in the key of "
+                f"{quoted(rule.name)}",
+                "choose columns that have the same value in every database",
+            )
     carried = carriers(table, references)
     if all(name in carried and carried[name].table == table.name for name in key):
         _fail(
@@ -96,11 +106,16 @@ def declared_references(registry: Registry, rule: TableRule, schema: Schema) -> 
     found = list(table.references)
     present = [declared for declared in rule.references if not is_absent(declared, table)]
     for declared in present:
-        if declared.polymorphic is None:
+        if declared.polymorphic is None and declared.path is None:
             _add(found, _plain(registry, declared, table, schema))
     for declared in present:
         if declared.polymorphic is not None:
             found.append(_polymorphic(registry, declared, table, found, schema))
+    taken = {column for reference in found for column in reference.columns}
+    for declared in present:
+        if declared.path is not None:
+            found.append(_inside(registry, declared, table, taken, schema))
+            _check_paths(registry, declared, found)
     return tuple(found[len(table.references) :])
 
 
@@ -153,3 +168,56 @@ def _polymorphic(
             f"declare it too: {{columns: [{type_column}], table: {types.name}}}",
         )
     return Reference(declared.columns, types.name, (), ReferenceKind.POLYMORPHIC, enforced=False)
+
+
+_ID_KINDS = (Kind.INTEGER, Kind.TEXT, Kind.UUID)
+"""Kinds whose values stand in a document as the database writes them."""
+
+
+def _inside(
+    registry: Registry, declared: ReferenceRule, table: Table, taken: Collection[str], schema: Schema
+) -> Reference:
+    """A reference inside the documents of a column."""
+    plain = _plain(registry, declared, table, schema)
+    column = table.column(plain.columns[0])
+    referred = schema.tables[plain.table].column(plain.referred_columns[0])
+    where = f"{table.name}.{column.name}"
+    if column.name in taken or column.generated or column.kind not in (Kind.JSON, Kind.TEXT):
+        what = "refers to a row itself" if column.name in taken else f"is {column.native or column.kind.value}"
+        what = "is computed by the database" if column.generated else what
+        _fail(registry, declared.line, f"{where} {what}, and has no documents", "name a column of JSON documents")
+    if referred.kind not in _ID_KINDS:
+        _fail(
+            registry,
+            declared.line,
+            f"documents of {where} cannot refer to {plain.table}.{referred.name}, which is {referred.native}",
+            "refer to a column of whole numbers, texts or uuids",
+        )
+    return replace(plain, kind=ReferenceKind.JSON, path=declared.path)
+
+
+def _check_paths(registry: Registry, declared: ReferenceRule, found: Sequence[Reference]) -> None:
+    """One id cannot be replaced twice."""
+    paths = [r.path for r in found if r.columns == declared.columns and r.path is not None]
+    try:
+        Paths(paths)
+    except ValueError as error:
+        _fail(
+            registry,
+            declared.line,
+            f"the paths into {declared.columns[0]} meet: {error}",
+            "each path must end at values of its own",
+        )
+
+
+def check_whole_row(registry: Registry, rule: TableRule, references: Iterable[Reference]) -> None:
+    """Raises RegistryError where a row would be identified by documents that have ids in them."""
+    inside = next((r for r in references if r.kind is ReferenceKind.JSON), None)
+    if inside is not None:
+        _fail(
+            registry,
+            rule.lines.get("key", rule.line),
+            f"the rows of {quoted(rule.name)} are identified by all their values, and the documents of "
+            f"{inside.columns[0]} have references inside",
+            "name the columns of a key: key: [column, …]",
+        )

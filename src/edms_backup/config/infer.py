@@ -71,7 +71,7 @@ def _rank(table: Table, references: Sequence[Reference], unique: UniqueKey) -> t
 
 
 def _usable(table: Table, references: Sequence[Reference], columns: tuple[str, ...]) -> bool:
-    """No numbered or computed column, no reference into several tables, at most one to the table itself (a tree)."""
+    """No numbered or computed column, no ids into several tables or in documents, at most one parent in the table."""
     if not columns:
         return False
     carried = carriers(table, references)
@@ -79,6 +79,7 @@ def _usable(table: Table, references: Sequence[Reference], columns: tuple[str, .
     if len(parents) > 1 or all(carried.get(name) in parents for name in columns):
         return False
     barred = {name for name, reference in carried.items() if reference.kind is ReferenceKind.POLYMORPHIC}
+    barred |= {r.columns[0] for r in references if r.kind is ReferenceKind.JSON}
     return not any(
         table.column(name).auto_assigned or table.column(name).generated or name in barred for name in columns
     )
@@ -98,7 +99,8 @@ def _after_others(
 
 
 def _key_columns(reference: Reference) -> tuple[str, ...]:
-    return () if reference.kind in (ReferenceKind.POLYMORPHIC, ReferenceKind.DERIVED) else reference.columns
+    without = (ReferenceKind.POLYMORPHIC, ReferenceKind.DERIVED, ReferenceKind.JSON)
+    return () if reference.kind in without else reference.columns
 
 
 def _is_link(columns: tuple[str, ...], references: Sequence[Reference]) -> bool:

@@ -30,6 +30,8 @@ class ReferenceRule:
     referred_columns: tuple[str, ...] = ()
     """Empty: the primary key of `table`."""
     polymorphic: str | None = None
+    path: str | None = None
+    """Where the ids are inside the JSON documents of the one column."""
     optional: bool = False
     """Left out, with a warning, where the table lacks a column: another version of the application."""
     line: int = 0

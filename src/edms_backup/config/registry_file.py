@@ -15,6 +15,7 @@ from edms_backup.config.located import Located, did_you_mean, load, quoted
 from edms_backup.config.registry import WHOLE_ROW, ReferenceRule, Registry, TableRule, Unlisted
 from edms_backup.errors import RegistryError
 from edms_backup.model import OnConflict, OnMatch, Policy, Scalar
+from edms_backup.values.json_paths import parse_path
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -36,10 +37,11 @@ TABLE_FIELDS = (
 )
 ENTRIES = {"renames": "write {old_column: new_column}", "column_defaults": "write {column: value}"}
 """Fields of a table that are mappings with an entry a column, and what one looks like."""
-REFERENCE_FIELDS = ("columns", "table", "referred_columns", "polymorphic", "optional")
+REFERENCE_FIELDS = ("columns", "table", "referred_columns", "path", "polymorphic", "optional")
 TIERS = (1, 2, 3, 4)
 
 _KEY_HINT = 'write a list of columns, [username], or "*" for the whole row'
+_PATH_HINT = 'write "$.author_id", "$.reviewers[*]", or "$.items[*].document" of one column that holds JSON documents'
 _LIST_HINT = "write a list of columns: [first_column, second_column]"
 
 
@@ -213,7 +215,7 @@ def _reference(node: Located) -> ReferenceRule:
     columns = fields["columns"].names(_LIST_HINT)
     optional = "optional" in fields and fields["optional"].boolean()
     if "polymorphic" in fields:
-        for other in ("table", "referred_columns"):
+        for other in ("table", "referred_columns", "path"):
             if other in fields:
                 fields[other].fail(f"a polymorphic reference has no {other}: each row says where it points", hint)
         if len(columns) != 2:
@@ -232,7 +234,20 @@ def _reference(node: Located) -> ReferenceRule:
             fields["referred_columns"].fail(
                 f"a reference of {len(columns)} columns cannot point to {len(referred)}", "give as many of each"
             )
-    return ReferenceRule(columns, fields["table"].text(), referred, optional=optional, line=node.place.line)
+    path = _path(fields["path"], columns) if "path" in fields else None
+    return ReferenceRule(columns, fields["table"].text(), referred, path=path, optional=optional, line=node.place.line)
+
+
+def _path(node: Located, columns: tuple[str, ...]) -> str:
+    """Where ids are inside the documents of the one column."""
+    path = node.text(_PATH_HINT)
+    if len(columns) != 1:
+        node.fail(f"a reference inside documents has one column, which holds them, not {len(columns)}", _PATH_HINT)
+    try:
+        parse_path(path)
+    except ValueError as error:
+        node.fail(f"{node.what} cannot be {quoted(path)}: {error}", _PATH_HINT)
+    return path
 
 
 def _check_labels(tables: Mapping[str, TableRule], node: Located) -> None:

@@ -77,9 +77,10 @@ def _look_at(backend: Backend, catalog: Catalog, table: KeyedTable, level: int) 
 
 def is_link_table(table: KeyedTable) -> bool:
     """Nothing but references (two at least) beside its own surrogate key."""
-    referring = {column for reference in table.references for column in reference.columns}
+    links = [reference for reference in table.references if reference.kind is not ReferenceKind.JSON]
+    referring = {column for reference in links for column in reference.columns}
     others = set(table.table.column_names) - referring - set(table.table.primary_key)
-    return not others and len(table.references) > 1
+    return not others and len(links) > 1
 
 
 def complexity(table: KeyedTable) -> str:

@@ -17,6 +17,7 @@ from edms_backup.backends.base import Backend
 from edms_backup.backends.checks import Checks
 from edms_backup.backends.decide import count_actions, decide_rows, drop_skipped
 from edms_backup.backends.deletions import Deletions
+from edms_backup.backends.documents import finish_documents
 from edms_backup.backends.lookup import look_up_missing
 from edms_backup.backends.match import match_rows
 from edms_backup.backends.staging import StageWriter
@@ -214,6 +215,9 @@ def _decide(run: _Run) -> None:
     run.progress.stage("resolving", len(filled))
     while True:
         run.workspace.forget_polymorphic()
+        for name, table in filled.items():
+            if table.documents:
+                finish_documents(run.workspace, table, run.found(name).refuse)
         for name, table in filled.items():
             decide_rows(run.workspace, table)
             run.progress.advance(1, name)

@@ -18,9 +18,11 @@ from edms_backup.execute.diff import compare
 from edms_backup.execute.sides import open_sides
 from edms_backup.model import Reference, ReferenceKind
 from edms_backup.options import Source
+from edms_backup.plan.documents import DocumentColumn
 from edms_backup.plan.source import LineFormat, SourceSchema, read_schema
 from edms_backup.progress import Progress
 from edms_backup.report import KeyValue, Problem, TableDiff, VerifyReport
+from edms_backup.values.json_references import Named, read_form
 from edms_backup.values.rows import dangling_value, is_key_value, key_digest, key_text
 
 _SHOWN = 20
@@ -113,6 +115,8 @@ class _TableChecker:
         return own, list(self._named(values, key))
 
     def _named(self, values: Sequence[Any], key: list[Any]) -> Iterator[tuple[str, str, str, str]]:
+        for document in self._format.documents.values():
+            yield from self._inside(document, values[self._positions[document.name]])
         for column, reference in self._format.references.items():
             form = values[self._positions[column]]
             if form is None:
@@ -120,9 +124,24 @@ class _TableChecker:
             if is_key_value(form):
                 target = self._target(reference, values)
                 text = key_text(self._format.named(column, form, key))
-                yield (self._name, target, key_digest(text), f"{column} {text.decode()}")
+                yield (self._name, target, key_digest(text), _source(column, text))
             else:
                 self._check_dangling(form, column)
+
+    def _inside(self, document: DocumentColumn, form: Any) -> Iterator[tuple[str, str, str, str]]:
+        """The rows that a document names."""
+        for spot in document.spots(form):
+            token = form[spot.start : spot.end]
+            reference = document.references[spot.path]
+            try:
+                named = read_form(token) if token.startswith("{") else None
+            except ValueError as error:
+                message = f"row {self._rows} of table {self._name} cannot be read: {document.name} {reference.path}"
+                raise ArchiveError(f"{message}: {error}") from None
+            if isinstance(named, Named):
+                text = key_text(named.key)
+                place = f"{document.name} {reference.path}"
+                yield (self._name, reference.table, key_digest(text), _source(place, text))
 
     def _check_dangling(self, form: Any, column: str) -> None:
         try:
@@ -136,6 +155,11 @@ class _TableChecker:
         type_key = values[self._positions[reference.type_column]]
         label = ".".join(str(part) for part in type_key) if is_key_value(type_key) else ""
         return self._labels.get(label, label)
+
+
+def _source(place: str, key: bytes) -> str:
+    """Where a row is named, and by which key, as one text."""
+    return orjson.dumps([place, key.decode()]).decode()
 
 
 def _duplicates(store: sqlite3.Connection) -> Iterator[Problem]:
@@ -156,6 +180,6 @@ def _unresolved(store: sqlite3.Connection, held: set[str]) -> Iterator[Problem]:
         # An archive of some tables refers to others; a restore finds those rows in its target.
         if target in held and shown < _SHOWN:
             shown += 1
-            column, _, key = source.partition(" ")
+            column, key = orjson.loads(source)
             message = f"{count} rows of {table}: {column} refers to {target} {key}, which is not in the archive"
             yield Problem("unresolved-reference", message, table, None, column, orjson.loads(key))

@@ -117,5 +117,8 @@ def restore_levels(keyed: Keyed) -> dict[str, int]:
 
 
 def hard_references(references: Iterable[Reference]) -> tuple[Reference, ...]:
-    """References to one known table: polymorphic ones point into many and order nothing by themselves."""
-    return tuple(r for r in references if r.kind is not ReferenceKind.POLYMORPHIC)
+    """References to one known table by a column of its own.
+
+    Polymorphic ones point into many tables, and no database checks those inside documents: they order nothing.
+    """
+    return tuple(r for r in references if r.kind not in (ReferenceKind.POLYMORPHIC, ReferenceKind.JSON))

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from edms_backup.errors import UsageError
 from edms_backup.graph.keys import Leaf, expand_key
 from edms_backup.model import Column, Keyed, KeyedTable, Kind, Reference, ReferenceKind
+from edms_backup.plan.documents import DocumentColumn, document_columns
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class ExtractPlan:
     columns: tuple[Column, ...]
     """Columns that an archive holds: all but generated ones."""
     references: Mapping[str, ReferenceColumn]
+    documents: Mapping[str, DocumentColumn]
+    """Columns whose documents have references inside."""
 
     @property
     def name(self) -> str:
@@ -73,7 +76,11 @@ def plan_extract(keyed: Keyed, name: str) -> ExtractPlan:
         possible = targets if reference.kind is ReferenceKind.POLYMORPHIC else ()
         references[column] = ReferenceColumn(column, reference, expand_key(keyed, reference.table), possible)
     columns = tuple(column for column in table.table.columns if not column.generated)
-    return ExtractPlan(table, columns, references)
+    documents = document_columns(table.references)
+    for reference in (r for document in documents.values() for r in document.references):
+        # One whose key cannot be expanded is found before anything is read.
+        expand_key(keyed, reference.table)
+    return ExtractPlan(table, columns, references, documents)
 
 
 def select_tables(

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from edms_backup.config.registry import Registry
+from edms_backup.errors import RegistryError
 from edms_backup.graph.keys import Leaf, expand_key
 from edms_backup.graph.order import Order, hard_references, identity_order, write_order
 from edms_backup.model import (
@@ -26,6 +27,7 @@ from edms_backup.model import (
     Table,
 )
 from edms_backup.options import Mode, RestoreOptions
+from edms_backup.plan.documents import DocumentColumn, document_columns
 from edms_backup.plan.drift import WARNED, Comparison, gets_new_ids
 from edms_backup.plan.extract import PolymorphicTarget, polymorphic_targets
 from edms_backup.plan.mapping import Mapped, map_source
@@ -45,6 +47,20 @@ class RestoreColumn:
     archived: str | None
     """The name that the archive has for it; None: the archive has none, and new rows get `default`."""
     default: Scalar = None
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        return self.column.name
+
+
+@dataclass(frozen=True)
+class RestoreDocument:
+    """A column of the target that gets documents with ids inside."""
+
+    column: RestoreColumn
+    inside: DocumentColumn
+    """The archive's references, also those to tables that the target does not have."""
 
     @property
     def name(self) -> str:
@@ -81,6 +97,8 @@ class RestoreTable(ReferredTable):
     """The column that gets a new value where the archive's is taken."""
     deferred: frozenset[str]
     """Reference columns left empty on insert and patched when all rows are there."""
+    documents: tuple[RestoreDocument, ...]
+    """Columns whose documents name rows of the archive's tables."""
     rows: int
     """Rows that the archive has."""
     archived: str
@@ -209,6 +227,7 @@ def plan_restore(
         name: _plan_table(keyed, mapped, name, order, rows=rows[name], row_checked=row_checked) for name in order.tables
     }
     references = [r for t in tables.values() if t.rows for c in t.columns if (r := c.reference) is not None]
+    references += [r for t in tables.values() if t.rows for d in t.documents for r in d.inside.references]
     needed = {reference.table for reference in references}
     targets = polymorphic_targets(keyed)
     if any(reference.kind is ReferenceKind.POLYMORPHIC for reference in references):
@@ -288,7 +307,13 @@ def _plan_table(keyed: Keyed, mapped: Mapped, name: str, order: Order, *, rows: 
     defaults = _defaults(table, len(archived.columns))
     columns += defaults
     written = {column.name for column in columns}
+    inside = document_columns(mapped.source.keyed[name].references)
     exported = _exported(keyed, name)
+    for column_name in sorted(set(inside) & set(exported)):
+        raise RegistryError(
+            f"{name}.{column_name} identifies rows in the target, but its documents have references inside",
+            hint="remove the references with a path from the registry, and make a new archive",
+        )
     leaves = _leaves(keyed, name)
     return RestoreTable(
         _keeping(table, defaults),
@@ -299,6 +324,7 @@ def _plan_table(keyed: Keyed, mapped: Mapped, name: str, order: Order, *, rows: 
         early=_early(table, exported),
         surrogate=_surrogate(table),
         deferred=_deferred(table, order, row_checked=row_checked) & written,
+        documents=tuple(RestoreDocument(c, inside[c.name]) for c in columns if c.name in inside),
         rows=rows,
         archived=mapped.archived(name),
     )

@@ -12,6 +12,7 @@ import msgspec
 from edms_backup.errors import ArchiveError, BackupError
 from edms_backup.graph.keys import above_place, expand_key
 from edms_backup.model import Keyed, KeyedTable, Kind, Reference, ReferenceKind
+from edms_backup.plan.documents import document_columns, documents_fit
 from edms_backup.values.rows import RowReader, above_child, is_key_value
 
 
@@ -58,7 +59,8 @@ def _check_names(table: KeyedTable, keyed: Keyed) -> None:
     used = {*table.key, *table.table.primary_key, *(c for r in table.references for c in r.columns)}
     repeated = len(known) < len(table.table.columns) or len(set(table.key)) < len(table.key)
     computed = any(table.table.column(name).generated for name in table.key if name in known)
-    if repeated or computed or not used <= known or not all(_fits(reference, keyed) for reference in table.references):
+    fits = all(_fits(reference, keyed) for reference in table.references) and documents_fit(table)
+    if repeated or computed or not used <= known or not fits:
         raise ArchiveError(f"schema.json of the archive contradicts itself at table {table.name}")
 
 
@@ -84,6 +86,7 @@ class LineFormat:
         self.references = {
             column: self.table.resolving[column] for column in self.columns if column in self.table.resolving
         }
+        self.documents = document_columns(self.table.references)
         self._reader = RowReader(name, self.columns, frozenset(self.references))
         self._positions = {column: position for position, column in enumerate(self.columns)}
         self._parent = -1
