@@ -44,6 +44,10 @@ INSERT INTO comments (id, code, body, document_id) VALUES (1, 'c3', 'new', 2), (
 {LOG} ('b', 1), ('a', NULL), ('b', 1), ('c', 1);
 CREATE TABLE there (code varchar(20) PRIMARY KEY);
 """
+NODES = """
+CREATE TABLE node (id integer PRIMARY KEY, parent_id integer REFERENCES node (id), name text NOT NULL, note text);
+INSERT INTO node VALUES (1, NULL, 'root', 'x'), (2, 1, 'branch', 'x'), (3, 2, 'leaf', 'x');
+"""
 MORE = COMMENTS.replace("body", "mood varchar(9), body")
 
 
@@ -224,6 +228,20 @@ def test_keys_that_differ_are_refused(new_database: NewDatabase, tmp_path: Path)
     assert between(*others, registry).equal
     with pytest.raises(RegistryError, match="users"):
         between(*others)
+
+
+def test_a_tree_is_a_tree_on_both_sides(new_database: NewDatabase, tmp_path: Path) -> None:
+    case = Case("sqlite", lambda: new_database("sqlite"), tmp_path)
+    words = ("REFERENCES node (id)", "")
+    left, right = (case.database(NODES.replace("REFERENCES node (id)", word)) for word in words)
+    registry = case.registry("node: {key: [parent_id, name]}")
+    with pytest.raises(RegistryError, match=r"\(parent_id: all rows above, name\) in .*, and \(parent_id, name\) in"):
+        between(left, right, registry)
+    archive = case.archive(left, "--registry", registry)
+    right.execute_script("UPDATE node SET note = 'y' WHERE name = 'leaf'; INSERT INTO node VALUES (4, 2, 'twig', 'x')")
+    report = api.diff(archive, Source(right.url))
+    assert [row.key for row in report.tables["node"].changed] == [[["root", "branch"], "leaf"]]
+    assert report.tables["node"].only_right == ([["root", "branch"], "twig"],)
 
 
 def test_a_reference_that_only_one_side_has_is_said(new_database: NewDatabase, tmp_path: Path) -> None:

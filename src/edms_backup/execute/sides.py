@@ -18,7 +18,7 @@ from edms_backup.config.registry_file import parse_registry, read_registry
 from edms_backup.errors import RegistryError
 from edms_backup.execute.catalog import Catalog, expect_same_schema, load_catalog
 from edms_backup.execute.rows import CanonicalRow, CanonicalRows
-from edms_backup.graph.keys import expand_key
+from edms_backup.graph.keys import Leaf, expand_key
 from edms_backup.model import Keyed, KeyedTable, Reference, ReferenceKind, Schema
 from edms_backup.options import Source
 from edms_backup.plan.extract import plan_extract
@@ -210,9 +210,12 @@ def _key(keyed: Keyed, name: str) -> tuple[str, ...]:
     """What identifies a row, down to the columns that finally hold the values."""
     if is_keyless(keyed[name]):
         return (WHOLE_ROW,)
-    return tuple(
-        ".".join((*(c for r in leaf.path for c in r.columns), leaf.column)) for leaf in expand_key(keyed, name)
-    )
+    return tuple(_path(leaf) for leaf in expand_key(keyed, name))
+
+
+def _path(leaf: Leaf) -> str:
+    path = ".".join((*(column for reference in leaf.path for column in reference.columns), leaf.column))
+    return f"{path}: all rows above" if leaf.above else path
 
 
 def is_keyless(table: KeyedTable) -> bool:
