@@ -25,6 +25,7 @@ from edms_backup.backends.reflect import reflect
 from edms_backup.errors import BackupError, EnvironmentFailed, RestoreRefused, UsageError
 from edms_backup.model import Check, Column, Kind, Schema, Table, UniqueKey, qualified_name
 from edms_backup.values import forms
+from edms_backup.values.convert import conversion, stray_value
 
 Convert = Callable[[Any], Any]
 Expression = sa.ColumnElement[Any]
@@ -256,9 +257,29 @@ class Backend:
         """From what the driver returns to the archive's form. None: already that form."""
         return generic_form
 
-    def bound(self, column: Column, source: Kind) -> Convert:
-        """From the archive's form to what the driver binds; raises ValueMismatch."""
+    def bound(self, column: Column) -> Convert:
+        """From the archive's form of the column's own kind to what the driver binds; raises ValueMismatch."""
         return generic_bound(column.kind)
+
+    def converted(self, column: Column, source: Column) -> Convert:
+        """From the archive's form of `source` to what the driver binds for `column`; raises ValueMismatch."""
+        found, bound = conversion(source, column), self.bound(column)
+        digits, length = column.fraction, column.length
+        convert = found.convert if found else None
+
+        def bind(form: Any) -> Any:
+            if type(form) is dict:
+                form = stray_value(form, source, column)
+            elif convert is not None:
+                form = convert(form)
+            if digits is not None:
+                forms.check_fraction(form, digits)
+            value = bound(form)
+            if length is not None and isinstance(value, str):
+                forms.check_length(value, length)
+            return value
+
+        return bind
 
     def comparable(self, column: Column, value: Expression) -> Expression:
         """What to compare so that equal means the same archive form."""

@@ -250,7 +250,7 @@ class _Batch:
         for place in places:
             self._settle(place, total)
         text = replaced(form, total.changes)
-        bound = self._backend.bound(column.column, column.source)(text)
+        bound = self._backend.converted(column.column, column.source)(text)
         return [bound, total.resolved, total.dangling, total.unresolved, total.trouble]
 
     def _settle(self, place: _Place, total: _Sum) -> None:

@@ -147,12 +147,12 @@ class _Lookup:
             return None
         bound: list[Any] = []
         try:
-            for place, (column, kind) in enumerate(zip(self._columns, self.table.leaf_kinds, strict=True)):
+            for place, (column, source) in enumerate(zip(self._columns, self.table.leaf_sources, strict=True)):
                 if self.table.leaves[place].above:
                     row = self._parent(key) if place == self._place else self._row_of_tree(key, place)
                     bound.append(None if row is None else _digest(row))
                 else:
-                    bound.append(None if key[place] is None else self._backend.bound(column, kind)(key[place]))
+                    bound.append(None if key[place] is None else self._backend.converted(column, source)(key[place]))
         except ValueMismatch:
             return None
         return bound

@@ -15,12 +15,11 @@ from edms_backup.backends.base import (
     Capabilities,
     Convert,
     Expression,
-    generic_bound,
     generic_kind,
 )
 from edms_backup.errors import RegistryError
 from edms_backup.model import Check, Column, Kind, Table, UniqueKey
-from edms_backup.values import forms
+from edms_backup.values import fit, forms
 
 _SESSION = (
     "SET NAMES utf8mb4",
@@ -177,20 +176,22 @@ class MariaDB(Backend):
         return value if column.kind in _PLAIN or column.kind is Kind.FLOAT else self.text(value)
 
     def form(self, column: Column) -> Convert | None:
-        return _enum_form if _is_enum(column) else _FORMS.get(column.kind)
+        if _is_enum(column):
+            return _enum_form
+        return forms.single_float_form if column.native.startswith("float") else _FORMS.get(column.kind)
 
-    def bound(self, column: Column, source: Kind) -> Convert:
+    def bound(self, column: Column) -> Convert:
         if _is_enum(column):
             return _enum_value
-        if column.kind is Kind.BOOLEAN or column.native.startswith("bit"):
-            return forms.integer_value
-        if column.native.startswith("float"):
-            return forms.single_float_value
-        if source is Kind.UUID and column.kind is Kind.TEXT:
-            return lambda form: forms.uuid_text(form, hyphens="32" not in column.native)
-        if column.kind is Kind.TIMESTAMP and source in (Kind.TIMESTAMP, Kind.TIMESTAMP_TZ):
-            return _timestamp_value
-        return generic_bound(column.kind)
+        if column.native.startswith("binary("):
+            return fit.whole_bytes(column.native)
+        own = next((bound for start, bound in _BOUND_BY_NATIVE if column.native.startswith(start)), None)
+        return own or _BOUND.get(column.kind) or super().bound(column)
+
+    def converted(self, column: Column, source: Column) -> Convert:
+        if _is_enum(column) and _is_enum(source):
+            return self.bound(column)
+        return super().converted(column, source)
 
     def comparable(self, column: Column, value: Expression) -> Expression:
         # Collations call texts equal that differ in case, accents or trailing blanks.
@@ -286,6 +287,26 @@ def _enum_value(form: Any) -> Any:
     return NO_MEMBER if form == {forms.RAW: 0} else forms.plain_text(form)
 
 
+_BOUND: dict[Kind, Convert] = {
+    Kind.BOOLEAN: forms.integer_value,
+    Kind.FLOAT: fit.finite,
+    Kind.DATE: fit.only("date", r"\d{4}-\d\d-\d\d"),
+    Kind.TIME: fit.only("time", r"-?\d{2,3}:\d\d:\d\d(\.\d+)?"),
+}
+
+
+def _single_float(form: Any) -> float:
+    return forms.single_float_value(fit.finite(form))
+
+
+_BOUND_BY_NATIVE: tuple[tuple[str, Convert], ...] = (
+    ("bit", fit.bit_number),
+    ("char(", fit.unpadded_text),
+    ("float", _single_float),
+)
+"""By the begin of a type's name, where the kind does not say enough."""
+
+
 def _boolean_form(value: Any) -> Any:
     return bool(value) if value in (0, 1) else value
 
@@ -298,7 +319,3 @@ _FORMS: dict[Kind, Convert] = {
     Kind.TIMESTAMP: forms.timestamp_form,
     Kind.JSON: forms.checked_json_form,
 }
-
-
-def _timestamp_value(form: Any) -> str:
-    return forms.timestamp_text(form, zone=False)

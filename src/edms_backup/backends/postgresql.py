@@ -18,7 +18,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from edms_backup.backends.base import Backend, Capabilities, Convert, Expression, generic_kind
 from edms_backup.model import Column, KeyPart, Kind, Table, UniqueKey
-from edms_backup.values import forms
+from edms_backup.values import fit, forms
 
 _SESSION = (
     "SET TIME ZONE 'UTC'",
@@ -40,6 +40,8 @@ _PLAIN = {Kind.BOOLEAN, Kind.INTEGER, Kind.FLOAT, Kind.TEXT, Kind.BYTES}
 
 _EXACT = {Kind.BOOLEAN, Kind.INTEGER, Kind.BYTES, Kind.UUID, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ}
 """Kinds whose equality means the same text."""
+
+_MOMENT = r"\d{4,6}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?"
 
 _FORMS: dict[Kind, Convert] = {
     Kind.FLOAT: forms.float_form,
@@ -117,6 +119,19 @@ _UNIQUES = sa.text(
     """
 )
 """The parts of all unique indexes and exclusion constraints, in the words of the server."""
+
+
+_BOUND: dict[Kind, Convert] = {
+    # The server reads its own text again, infinity and BC included; of any other it might make today's date.
+    Kind.DATE: fit.only("date", r"\d{4,7}-\d\d-\d\d( BC)?|-?infinity"),
+    Kind.TIME: fit.only("time of day", r"\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d(:\d\d){0,2})?"),
+    Kind.TIMESTAMP: fit.only("timestamp", rf"{_MOMENT}( BC)?|-?infinity"),
+    Kind.TIMESTAMP_TZ: fit.only("timestamp", rf"{_MOMENT}(\+00:00)?( BC)?|-?infinity"),
+}
+
+
+def _without_padding(text: str) -> str:
+    return text.rstrip(" ")
 
 
 class LockTables(sa.Executable, sa.ClauseElement):
@@ -304,15 +319,17 @@ class PostgreSQL(Backend):
         return value if column.kind in _PLAIN else self.text(value)
 
     def form(self, column: Column) -> Convert | None:
-        return _FORMS.get(column.kind)
+        # The blanks with which the server fills a char(n) up are no part of the value, and come back by themselves.
+        return _without_padding if column.native.startswith("char(") else _FORMS.get(column.kind)
 
-    def bound(self, column: Column, source: Kind) -> Convert:
-        if column.kind in (Kind.TIMESTAMP, Kind.TIMESTAMP_TZ):
-            # The server reads its own text again, infinity and BC included.
-            return forms.plain_text
+    def bound(self, column: Column) -> Convert:
         if column.native == "real":
             return forms.single_float_value
-        return super().bound(column, source)
+        if column.native.startswith("bit("):
+            return fit.bit_text(column.native)
+        if column.native.startswith("char("):
+            return fit.unpadded_text
+        return _BOUND.get(column.kind) or super().bound(column)
 
     def comparable(self, column: Column, value: Expression) -> Expression:
         # Some collations call texts equal that differ; "C" compares bytes.

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from edms_backup.backends import sqlite_schema
-from edms_backup.backends.base import Backend, Capabilities, Convert, Expression, generic_bound
+from edms_backup.backends.base import Backend, Capabilities, Convert, Expression
 from edms_backup.errors import EnvironmentFailed
 from edms_backup.model import Check, Column, Kind, Table, UniqueKey
-from edms_backup.values import forms
+from edms_backup.values import fit, forms
 
 _DECLARED: tuple[tuple[str, Kind], ...] = (
     ("bool", Kind.BOOLEAN),
@@ -142,8 +142,17 @@ class SQLite(Backend):
     def form(self, column: Column) -> Convert | None:
         return _FORMS[column.kind]
 
-    def bound(self, column: Column, source: Kind) -> Convert:
-        return _Bound(column, source)
+    def bound(self, column: Column) -> Convert:
+        if column.kind is Kind.JSON:
+            return fit.document_or_number if _makes_numbers(column) else forms.plain_text
+        if column.kind is Kind.OTHER:
+            return _any_value if _makes_numbers(column) else lambda form: form
+        return _BOUND.get(column.kind) or super().bound(column)
+
+    def converted(self, column: Column, source: Column) -> Convert:
+        # A value that was stored against its column's type comes back as it is.
+        convert = super().converted(column, source)
+        return lambda form: _untagged(form) if type(form) is dict else convert(form)
 
     def load(self, table: sa.TableClause, rows: Sequence[Sequence[Any]]) -> None:
         plain = []
@@ -291,30 +300,22 @@ _FORMS: dict[Kind, Convert] = {
 }
 
 
-class _Bound:
-    """From the archive's form to what SQLite stores in a column."""
-
-    def __init__(self, column: Column, source: Kind) -> None:
-        self._column = column
-        self._short_uuid = source is Kind.UUID and "32" in column.native
-        own: dict[Kind, Convert] = {
-            Kind.DATE: forms.plain_text,
-            Kind.DECIMAL: _decimal_value,
-            Kind.OTHER: lambda form: form,
-        }
-        self._plain = own.get(column.kind) or generic_bound(column.kind)
-
-    def __call__(self, form: Any) -> Any:
-        if isinstance(form, dict):
-            return _untagged(form)
-        if self._short_uuid:
-            return forms.uuid_text(form, hyphens=False)
-        return self._plain(form)
+_BOUND: dict[Kind, Convert] = {
+    Kind.DATE: forms.plain_text,
+    Kind.DECIMAL: fit.stored_number,
+    Kind.FLOAT: fit.no_nan,
+}
 
 
-def _decimal_value(form: Any) -> Any:
-    text = forms.decimal_text(form)
-    return int(text) if text.lstrip("-").isdigit() and len(text) < 19 else text
+def _makes_numbers(column: Column) -> bool:
+    """Whether SQLite turns text that looks like a number into one in a column of this type."""
+    # Without a type, or in a STRICT table as `any`, a column keeps what it is given.
+    untyped = column.native in ("", "unknown", "any")
+    return not untyped and not any(word in column.native for word in ("char", "clob", "text", "blob"))
+
+
+def _any_value(form: Any) -> Any:
+    return fit.unlike_number(form) if type(form) is str else form
 
 
 def _untagged(form: dict[str, Any]) -> Any:

@@ -31,7 +31,7 @@ from edms_backup.errors import ArchiveError, RegistryError
 from edms_backup.plan.restore import RestoreColumn, RestoreTable
 from edms_backup.plan.source import LineFormat
 from edms_backup.report import Problem
-from edms_backup.values.forms import ValueMismatch, check_fraction, check_length
+from edms_backup.values.forms import ValueMismatch
 from edms_backup.values.rows import dangling_value, is_key_value, key_digest, key_text
 
 BATCH_ROWS = 2_000
@@ -50,8 +50,6 @@ class _Slots(NamedTuple):
     text: int
     label: int
     bound: Callable[[Any], Any]
-    fraction: int | None
-    length: int | None
 
 
 class StageWriter:
@@ -87,9 +85,7 @@ class StageWriter:
             digest=self._places.get(digest_name(column), -1),
             text=self._places.get(text_name(column), -1),
             label=self._places.get(label_name(column), -1),
-            bound=self._backend.bound(column.column, column.source),
-            fraction=column.column.fraction,
-            length=column.column.length,
+            bound=self._backend.converted(column.column, column.source),
         )
 
     def _default(self, slot: _Slots) -> Any:
@@ -98,7 +94,7 @@ class StageWriter:
         if value is None:
             return None
         try:
-            return _fitting(slot, value)
+            return slot.bound(value)
         except ValueMismatch as error:
             name = f"{self._table.name}.{slot.column.name}"
             raise RegistryError(
@@ -139,7 +135,7 @@ class StageWriter:
             for slot in self._plain:
                 form = None if slot.column.name in apart else values[slot.position]
                 if form is not None:
-                    row[slot.value] = _fitting(slot, form)
+                    row[slot.value] = slot.bound(form)
             for slot in self._referring:
                 if values[slot.position] is not None:
                     self._refer(row, slot, values, key)
@@ -222,16 +218,6 @@ class StageWriter:
         if key:
             self._workspace.remember_refused(self._table.name, key_digest(key_text(key)))
         self._refuse(Problem("value-does-not-fit", message, self._table.name, list(key or ()), column, value))
-
-
-def _fitting(slot: _Slots, form: Any) -> Any:
-    """A value of the archive as the target takes it. Raises ValueMismatch where it cannot hold all of it."""
-    if slot.fraction is not None:
-        check_fraction(form, slot.fraction)
-    value = slot.bound(form)
-    if slot.length is not None and isinstance(value, str):
-        check_length(value, slot.length)
-    return value
 
 
 def try_load(

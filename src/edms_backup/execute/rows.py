@@ -1,4 +1,4 @@
-"""Canonical rows: what a row says, whatever its ids and the order of its columns. Hashed here, and compared."""
+"""Canonical rows: what a row says, whatever ids, order of columns and product. Hashed here, and compared."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from edms_backup.execute.canonical import CanonicalValues
 from edms_backup.model import Keyed, KeyedTable
 from edms_backup.plan.source import LineFormat
 
@@ -37,12 +38,13 @@ class CanonicalRows:
         self._format = LineFormat(keyed, name)
         names = {column: column for column in content_columns(keyed[name])} if columns is None else columns
         self._members = [(p, names[column]) for p, column in enumerate(self._format.columns) if column in names]
+        self._canonical = CanonicalValues(keyed, self._format)
         self._rows = 0
 
     def read(self, line: bytes) -> CanonicalRow:
         """The next row. Raises ArchiveError where a line is none of the table's."""
         self._rows += 1
-        values = self._format.values(line, self._rows)
+        values = self._canonical.of(self._format.values(line, self._rows))
         return CanonicalRow(self._format.key_value(values), {column: values[p] for p, column in self._members})
 
 

@@ -17,7 +17,6 @@ from edms_backup.model import (
     Column,
     Keyed,
     KeyedTable,
-    Kind,
     OnConflict,
     Policy,
     Reference,
@@ -42,7 +41,8 @@ class RestoreColumn:
     index: int
     """Makes its names in staging tables, whatever the column is called."""
     column: Column
-    source: Kind
+    source: Column
+    """The column as the archive's source had it."""
     reference: Reference | None
     archived: str | None
     """The name that the archive has for it; None: the archive has none, and new rows get `default`."""
@@ -77,8 +77,8 @@ class ReferredTable:
     """Columns that references to it may hold, and those that identify a row."""
     leaves: tuple[Leaf, ...]
     """Empty where the table has no key of its own (nothing can refer to its rows)."""
-    leaf_kinds: tuple[Kind, ...]
-    """How the archive writes each leaf."""
+    leaf_sources: tuple[Column, ...]
+    """Each leaf's column as the archive's source had it."""
 
     @property
     def name(self) -> str:
@@ -303,7 +303,7 @@ def _plan_table(keyed: Keyed, mapped: Mapped, name: str, order: Order, *, rows: 
         if live is None or live.generated or gets_new_ids(mapped.source.keyed[name], table.table, column.name):
             continue
         reference = table.resolving.get(column.name)
-        columns.append(RestoreColumn(index, live, column.kind, reference, names.get(column.name, column.name)))
+        columns.append(RestoreColumn(index, live, column, reference, names.get(column.name, column.name)))
     defaults = _defaults(table, len(archived.columns))
     columns += defaults
     written = {column.name for column in columns}
@@ -319,7 +319,7 @@ def _plan_table(keyed: Keyed, mapped: Mapped, name: str, order: Order, *, rows: 
         _keeping(table, defaults),
         exported,
         leaves,
-        _leaf_kinds(mapped.source, leaves),
+        _leaf_sources(mapped.source, leaves),
         tuple(columns),
         early=_early(table, exported),
         surrogate=_surrogate(table),
@@ -335,7 +335,7 @@ def _defaults(table: KeyedTable, index: int) -> list[RestoreColumn]:
     found = []
     for number, (name, value) in enumerate(table.policy.column_defaults.items(), index):
         column = table.table.column(name)
-        found.append(RestoreColumn(number, column, column.kind, None, None, value))
+        found.append(RestoreColumn(number, column, column, None, None, value))
     return found
 
 
@@ -349,11 +349,11 @@ def _keeping(table: KeyedTable, defaults: list[RestoreColumn]) -> KeyedTable:
 
 def _referred(keyed: Keyed, source: SourceSchema, name: str) -> ReferredTable:
     leaves = expand_key(keyed, name)
-    return ReferredTable(keyed[name], _exported(keyed, name), leaves, _leaf_kinds(source, leaves))
+    return ReferredTable(keyed[name], _exported(keyed, name), leaves, _leaf_sources(source, leaves))
 
 
-def _leaf_kinds(source: SourceSchema, leaves: tuple[Leaf, ...]) -> tuple[Kind, ...]:
-    return tuple(source.keyed[leaf.table].table.column(leaf.column).kind for leaf in leaves)
+def _leaf_sources(source: SourceSchema, leaves: tuple[Leaf, ...]) -> tuple[Column, ...]:
+    return tuple(source.keyed[leaf.table].table.column(leaf.column) for leaf in leaves)
 
 
 def _leaves(keyed: Keyed, name: str) -> tuple[Leaf, ...]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import datetime as dt
 import math
 import re
 import struct
 import uuid
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -20,6 +22,13 @@ FLOAT = "$float"
 BROKEN = "$text"
 
 _TIMESTAMP = re.compile(r"(\d{4,6})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
+_ANY_TIMESTAMP = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)[ T](?P<time>\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)(?P<zone>Z|[+-]\d\d:?\d\d)?"
+)
+_UUID = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_INTERVAL = re.compile(r"(?:(-?\d+) days?)? ?(?:([+-]?)(\d{2,}):(\d\d):(\d\d)(?:\.(\d{1,6}))?)?")
+_SCIENTIFIC = re.compile(r"-?\d+(\.\d+)?[eE][+-]?\d{1,4}")
+_LARGEST_SINGLE = 3.4028235e38
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -32,6 +41,16 @@ def float_form(value: float) -> float | str:
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+
+
+def single_float_form(value: float) -> float | str:
+    """A float of 32 bits in the fewest digits that tell it from its neighbours: 0.1, not 0.10000000149011612."""
+    if math.isfinite(value):
+        for digits in range(6, 9):
+            short = float(f"{value:.{digits}g}")
+            if abs(short) < _LARGEST_SINGLE and struct.unpack("f", struct.pack("f", short))[0] == value:
+                return short
+    return float_form(value)
 
 
 def float_value(form: Any) -> float:
@@ -114,6 +133,49 @@ def timestamp_text(form: Any, *, zone: bool) -> str:
     return f"{year}-{month}-{day} {hour}:{minute}:{second}{dot}{'+00:00' if zone else ''}"
 
 
+def utc_timestamp(text: str) -> str | None:
+    """A timestamp in UTC and the archive's form without a zone; a text without one is UTC. None: it is none."""
+    match = _ANY_TIMESTAMP.fullmatch(text)
+    if match is None:
+        return None
+    if match["zone"] is None:
+        seconds = "" if match["time"].count(":") == 2 else ":00"
+        return timestamp_form(f"{match['date']}T{match['time']}{seconds}")
+    try:
+        moment = dt.datetime.fromisoformat(text).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        return None
+    return timestamp_form(moment.replace(tzinfo=None).isoformat())
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a text is 32 hex digits, or has them in the 36 characters of a uuid."""
+    return len(text) in (32, 36) and _UUID.fullmatch(text) is not None
+
+
+def interval_microseconds(text: str) -> int | None:
+    """The length of an interval, in the server's words, that has neither months nor years; None where it has."""
+    match = _INTERVAL.fullmatch(text)
+    if match is None or not text:
+        return None
+    days, sign, hours, minutes, seconds, fraction = match.groups(default="")
+    time = int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0)
+    time = time * 1_000_000 + int(fraction.ljust(6, "0"))
+    return int(days or 0) * 86_400_000_000 + (-time if sign == "-" else time)
+
+
+def interval_text(microseconds: int) -> str:
+    """Whole days and what is left of them, as applications write a time span."""
+    days, rest = divmod(microseconds, 86_400_000_000)
+    seconds, fraction = divmod(rest, 1_000_000)
+    return f"{days} days +{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{fraction:06}"
+
+
+def host_address(text: str) -> str:
+    """The text of an inet without the mask that only says that it is one host."""
+    return text.removesuffix("/128" if ":" in text else "/32")
+
+
 def date_text(form: Any) -> str:
     """A date; a point in time would lose its time of day."""
     if not isinstance(form, str) or "T" in form or ":" in form:
@@ -123,7 +185,10 @@ def date_text(form: Any) -> str:
 
 def check_fraction(form: Any, digits: int) -> None:
     """Raise ValueMismatch where a decimal or the seconds of a time have more digits after the point than `digits`."""
-    match = re.search(r"\.(\d+)", form) if isinstance(form, str) else None
+    if not isinstance(form, str):
+        return
+    text = format(Decimal(form), "f") if _SCIENTIFIC.fullmatch(form) else form
+    match = re.search(r"\.(\d+)", text)
     if match and len(match[1].rstrip("0")) > digits:
         raise ValueMismatch(f"more exact than the target's {digits} digits after the point")
 
