@@ -320,14 +320,14 @@ class PostgreSQL(Backend):
 
     def form(self, column: Column) -> Convert | None:
         # The blanks with which the server fills a char(n) up are no part of the value, and come back by themselves.
-        return _without_padding if column.native.startswith("char(") else _FORMS.get(column.kind)
+        return _without_padding if column.native.startswith("character(") else _FORMS.get(column.kind)
 
     def bound(self, column: Column) -> Convert:
         if column.native == "real":
             return forms.single_float_value
         if column.native.startswith("bit("):
             return fit.bit_text(column.native)
-        if column.native.startswith("char("):
+        if column.native.startswith("character("):
             return fit.unpadded_text
         return _BOUND.get(column.kind) or super().bound(column)
 

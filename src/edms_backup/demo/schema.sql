@@ -104,7 +104,7 @@ CREATE TABLE version_approvals (
     version_major INTEGER     NOT NULL,
     version_minor INTEGER     NOT NULL,
     approver_id   INTEGER     NOT NULL REFERENCES users (id),
-    decision      VARCHAR(20) NOT NULL,
+    decision      VARCHAR(40) NOT NULL,
     decided_at    DATETIME    NOT NULL,
     UNIQUE (document_id, version_major, version_minor, approver_id),
     FOREIGN KEY (document_id, version_major, version_minor)

@@ -15,6 +15,7 @@ from functools import cached_property
 from edms_backup.model import Column, KeyedTable, Kind, Schema, Table
 from edms_backup.plan.mapping import Mapped
 from edms_backup.report import Difference, DriftClass
+from edms_backup.values.convert import conversion
 
 _CLOSE = 0.4
 """From which likeness on a name is proposed, if the kind of the values is the same too."""
@@ -36,16 +37,18 @@ WARNED = ("missing-table", "excluded-table")
 """Differences that are said even where they are safe: something of the archive stays out."""
 
 
-def is_impossible(source: Kind, target: Kind) -> bool:
-    """Whether no value of one kind can be one of the other."""
-    return any(source in ours and target in theirs for ours, theirs in _APART)
+def is_impossible(source: Column, target: Column) -> bool:
+    """Whether no value of one column can be one of the other."""
+    found = conversion(source, target)
+    apart = any(source.kind in ours and target.kind in theirs for ours, theirs in _APART)
+    return apart and found is not None and not found.possible
 
 
 def gets_new_ids(archived: KeyedTable, live: Table, name: str) -> bool:
     """Whether the ids of the archive can be none here (a number, a uuid), so that every new row gets another one."""
     if archived.surrogate_key != (name,) or live.primary_key != (name,):
         return False
-    return is_impossible(archived.table.column(name).kind, live.column(name).kind)
+    return is_impossible(archived.table.column(name), live.column(name))
 
 
 def judged(drift: Iterable[Difference], refused: Collection[tuple[str, str]]) -> tuple[Difference, ...]:
@@ -204,7 +207,7 @@ class Comparison:
         if found is not None:
             what, why = found
             level = DriftClass.SAFE
-            if self.rows.get(name) and is_impossible(ours.kind, theirs.kind):
+            if self.rows.get(name) and is_impossible(ours, theirs):
                 level = DriftClass.BLOCKING
                 why = "no value of the one can be one of the other"
                 if ours.name not in self._needed[name]:
@@ -213,8 +216,9 @@ class Comparison:
             yield Difference(what, message, level, name, ours.name)
 
     def _other_type(self, name: str, ours: Column, theirs: Column) -> tuple[str, str] | None:
-        if ours.kind is not theirs.kind:
-            return "other-type", "values are converted, and each must fit"
+        found = conversion(ours, theirs)
+        if found is not None:
+            return "other-type", f"values are converted, {found.source} → {found.target}, and each must fit"
         if _is_less(theirs.length, ours.length):
             return "shorter-text", "each value must fit"
         if _is_less(theirs.fraction, ours.fraction):

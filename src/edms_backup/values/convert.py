@@ -36,14 +36,17 @@ class Conversion:
     """What the archive has, in the words of a report."""
     target: str
     convert: Convert
+    possible: bool = True
+    """Whether any value of the one can be one of the other."""
 
 
 def conversion(source: Column, target: Column) -> Conversion | None:
     """How values of `source` become values of `target`; None where they are written alike."""
     if source.kind is target.kind:
         return _same_kind(source, target)
-    convert = _special(source, target) or _BY_KIND.get((source.kind, target.kind)) or _refuse(source.kind, target.kind)
-    return Conversion(_words(source, target), _words(target, source), convert)
+    convert = _special(source, target) or _BY_KIND.get((source.kind, target.kind))
+    refuse = _refuse(source.kind, target.kind)
+    return Conversion(_words(source, target), _words(target, source), convert or refuse, convert is not None)
 
 
 def stray_value(form: dict[str, Any], source: Column, target: Column) -> Any:
@@ -100,7 +103,7 @@ def _special(source: Column, target: Column) -> Convert | None:
     if source.kind is Kind.OTHER and target.kind in _NUMBERS:
         if source.native.startswith("bit"):
             return fit.bit_number
-        return _BY_KIND[Kind.TEXT, target.kind] if source.native.startswith(("year", "money")) else None
+        return _BY_KIND[Kind.TEXT, target.kind] if source.native.startswith("year") else None
     spans = {(Kind.INTERVAL, Kind.INTEGER): target.native, (Kind.INTEGER, Kind.INTERVAL): source.native}
     kinds = (source.kind, target.kind)
     if kinds in spans:
