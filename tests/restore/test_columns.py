@@ -78,12 +78,13 @@ def test_left_out_renamed_and_new_columns(case: Case) -> None:
     ours = call("fingerprint", "-q", archive).stdout
     assert ours == call("fingerprint", "-q", "--registry", registry, source.url).stdout
 
-    target = case.database(NEW, NEW_ROWS)
-    report = case.restored(target, archive, "--registry", case.registry(RESTORED_BY, RENAMED_TABLES))
+    target = case.database(NEW, NEW_ROWS, "INSERT INTO log (id, what, level) VALUES (77, 'extra', 1)")
+    flags = ("--mode", "mirror", "--registry", case.registry(RESTORED_BY, RENAMED_TABLES))
+    report = case.restored(target, archive, *flags)
     assert counts(report, "users") == {"read": 2, "inserted": 1, "updated": 1}
     assert counts(report, "documents") == {"read": 2, "inserted": 1, "unchanged": 1}
     assert counts(report, "revisions") == {"read": 3, "inserted": 3}
-    assert counts(report, "log") == {"read": 3, "inserted": 2, "unchanged": 1}
+    assert counts(report, "log") == {"read": 3, "inserted": 2, "unchanged": 1, "deleted": 1}
     users = "SELECT u.username, u.email, u.secret, b.username, u.locale, u.score, u.active, u.since, u.created_by "
     users += "FROM users u LEFT JOIN users b ON b.id = u.boss_id ORDER BY 1"
     found = [(*row[:5], float(row[5]), row[6] and bool(row[6]), row[7] and str(row[7]), row[8])
@@ -100,13 +101,19 @@ def test_left_out_renamed_and_new_columns(case: Case) -> None:
     assert target.fetch(log) == [("login", "author", 3), ("login", "author", 3), ("logout", None, 9)]
 
     # A default is a value like any other: what the target's own rules say of it is known before a row is written.
-    wrong = RESTORED_BY.replace("score: 1.50", "score: -1")
-    refused = case.refused(case.database(NEW), archive, "--registry", case.registry(wrong, RENAMED_TABLES))
-    assert {(p["code"], p["table"]) for p in refused.problems} == {("check-violated", "users")}
-    mirrored = case.database(NEW, NEW_ROWS, "INSERT INTO log (id, what, level) VALUES (77, 'extra', 1)")
-    flags = ("--mode", "mirror", "--registry", case.registry(RESTORED_BY, RENAMED_TABLES))
-    report = case.restored(mirrored, archive, *flags)
-    assert counts(report, "log") == {"read": 3, "inserted": 2, "unchanged": 1, "deleted": 1}
+    # What is left out and has no value stops new rows only.
+    wrong = RESTORED_BY.replace('secret: "!", ', "")
+    registry = case.registry(wrong.replace("score: 1.50", "score: -1"), RENAMED_TABLES)
+    refused = case.refused(case.database(NEW, NEW_ROWS), archive, "--registry", registry)
+    assert {(p["code"], tuple(p["key"]), p["column"]) for p in refused.problems} == {
+        ("null-value", ("author",), "secret"),
+        ("check-violated", ("author",), None),
+    }
+    levels = [d["class"] for d in refused.document["drift"] if (d["what"], d["column"]) == ("no-value", "secret")]
+    assert levels == ["blocking"]
+    registry = case.registry(wrong, RENAMED_TABLES)
+    report = case.restored(target, archive, "--registry", registry, again=False)
+    assert report["totals"]["unchanged"] == report["totals"]["read"]
 
 
 MISFITS = [

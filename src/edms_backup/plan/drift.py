@@ -30,7 +30,7 @@ _APART = (
 )
 """Kinds, and those that no value of them can become. An interval may be kept as a number of microseconds."""
 
-_BY_VALUE = ("other-type", "shorter-text", "fewer-digits", "not-null")
+_BY_VALUE = ("other-type", "shorter-text", "fewer-digits", "not-null", "no-value")
 """Differences that are safe as long as the values fit."""
 
 WARNED = ("missing-table", "excluded-table")
@@ -175,6 +175,12 @@ class Comparison:
     def _new_column(self, archived: KeyedTable, column: Column) -> Difference:
         name, policy = archived.name, archived.policy
         shown = f"column {name}.{column.name}"
+        if column.must_be_given and policy.column_defaults.get(column.name, "") is None:
+            message = (
+                f"{shown} is left out and NOT NULL without a default: a new row will be refused, unless the registry "
+                f"gives it a value, column_defaults: {{{column.name}: value}}"
+            )
+            return Difference("no-value", message, table=name, column=column.name)
         if column.name in policy.column_defaults:
             message = f"{shown} gets nothing from the archive: new rows get what column_defaults say"
         elif not column.must_be_given:

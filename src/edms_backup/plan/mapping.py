@@ -194,6 +194,10 @@ class _RuleInForce:
             self._check_default(column, value, live)
         held = {names.get(column.name, column.name) for column in kept.columns if not column.generated}
         defaults = {c: value for c, value in policy.column_defaults.items() if c not in held}
+        for column in policy.omit_columns:
+            # Nothing can be inserted without it, but rows that are there need none.
+            if column not in held and column in live.by_name and live.column(column).must_be_given:
+                defaults.setdefault(column, None)
         return replace(policy, keep_columns=keep, column_defaults=defaults)
 
     def _check_key(self, archived: KeyedTable, names: Mapping[str, str]) -> None:
