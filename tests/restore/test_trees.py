@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import NewDatabase
 from tests.restore.helpers import Case, call, counts
 from tests.servers import Database
 
@@ -140,9 +141,9 @@ def test_roots_called_alike_in_the_target_are_ambiguous(case: Case) -> None:
 # --- what a tree is made of -------------------------------------------------------------------------------------------
 
 VALUES = {
-    "sqlite": ("b blob, r real, n numeric", "x'00ff'"),
-    "postgresql": ("b bytea, r double precision, n numeric(30, 10)", "'\\x00ff'"),
-    "mariadb": ("b varbinary(9), r double, n decimal(30, 10)", "x'00ff'"),
+    "sqlite": ("b blob, r real, n varchar(9)", "x'00ff'", "x'00'"),
+    "postgresql": ("b bytea, r double precision, n money", "'\\x00ff'", "'1.5'"),
+    "mariadb": ("b varbinary(9), r double, n enum('', 'é') CHARACTER SET latin1", "x'00ff'", "'é'"),
 }
 GROVE = """
 CREATE TABLE tenants (id {id}, name varchar(20) NOT NULL UNIQUE);
@@ -156,30 +157,46 @@ CREATE TABLE leaves (id {id}, code varchar(20) NOT NULL UNIQUE, tenant_id {ref} 
 """
 
 
-def grove(bytes_: str, shift: int) -> str:
+def grove(bytes_: str, odd: str, shift: int) -> str:
     a, b = shift + 1, shift + 2
     return f"""
         INSERT INTO tenants (id, name) VALUES ({a}, 'one'), ({b}, 'two');
         INSERT INTO kinds (id, parent_id, name) VALUES ({a}, NULL, 'k'), ({b}, {a}, 'k');
         INSERT INTO nodes (id, tenant_id, up, kind_id, b, r, n) VALUES
-            ({a}, {a}, NULL, {b}, {bytes_}, 0.30000000000000004, 1.5),
-            ({b}, {b}, NULL, {b}, {bytes_}, 0.30000000000000004, 1.5),
+            ({a}, {a}, NULL, {b}, {bytes_}, 0.30000000000000004, {odd}),
+            ({b}, {b}, NULL, {b}, {bytes_}, 0.30000000000000004, {odd}),
             ({shift + 3}, {b}, {b}, {a}, NULL, 1e300, NULL),
             ({shift + 4}, {b}, {shift + 3}, NULL, NULL, NULL, NULL),
-            ({shift + 5}, {b}, {shift + 4}, {a}, {bytes_}, -1, 2);
+            ({shift + 5}, {b}, {shift + 4}, {a}, {bytes_}, -1, {odd});
         INSERT INTO leaves (id, code, tenant_id, node_id) VALUES ({a}, 'x', {a}, {a}), ({b}, 'y', {b}, {shift + 5});
     """
 
 
 def test_a_tree_by_tenant_and_by_another_tree_and_by_values_of_all_forms(case: Case) -> None:
-    columns, bytes_ = VALUES[case.product]
+    columns, bytes_, odd = VALUES[case.product]
     schema = GROVE.replace("COLUMNS", columns)
     keys = case.registry("nodes: {key: [tenant_id, up, kind_id, b, r, n]}")
-    source = case.database(schema, grove(bytes_, 0))
+    source = case.database(schema, grove(bytes_, odd, 0))
     archive = case.archive(source, "--registry", keys)
-    target = case.database(schema, grove(bytes_, 7) + "DELETE FROM leaves")
+    target = case.database(schema, grove(bytes_, odd, 7) + "DELETE FROM leaves")
     assert counts(case.restored(target, archive, "--tables", "leaves"), "leaves") == {"read": 2, "inserted": 2}
     assert call("diff", archive, target.url, "--registry", keys).exit_code == 0
     case.run(target, "DELETE FROM leaves; DELETE FROM nodes WHERE id = 12")
     assert counts(case.restored(target, archive, again=False), "nodes") == {"read": 5, "inserted": 1, "unchanged": 4}
     assert call("diff", archive, target.url, "--registry", keys).exit_code == 0
+
+
+def test_text_that_is_no_utf_8_in_the_key_of_a_tree(new_database: NewDatabase, tmp_path: Path) -> None:
+    source, target = new_database("sqlite"), new_database("sqlite")
+    for database in (source, target):
+        database.execute_script(
+            "CREATE TABLE f (id integer PRIMARY KEY, up int REFERENCES f, name text, UNIQUE (up, name))"
+        )
+    broken = "CAST(x'61ff00' AS TEXT)"
+    source.execute_script(f"INSERT INTO f VALUES (1, NULL, {broken}), (2, 1, {broken}), (3, 2, 'c')")
+    target.execute_script(f"INSERT INTO f VALUES (7, NULL, {broken})")
+    archive = tmp_path / "broken.tar"
+    assert call("create", "--db", source.url, "-o", archive).exit_code == 0
+    report = call("restore", archive, "--db", target.url, "--json").document
+    assert counts(report, "f") == {"read": 3, "inserted": 2, "unchanged": 1}
+    assert call("diff", source.url, target.url).exit_code == 0

@@ -217,8 +217,11 @@ class MariaDB(Backend):
     def nested(self, column: Column, value: Expression) -> Expression:
         if column.kind is Kind.BYTES:
             return sa.func.hex(value)
+        readable = self.readable(column, value)
+        if column.kind in (Kind.INTEGER, Kind.BOOLEAN, Kind.FLOAT) or column.native.startswith("bit"):
+            return readable
         # Texts of several collations would not go into one array.
-        return self.text(value) if column.kind is Kind.TEXT else self.readable(column, value)
+        return self.text(readable)
 
     def nested_form(self, column: Column) -> Convert | None:
         if column.kind is Kind.BYTES:

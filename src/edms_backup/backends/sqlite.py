@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -173,16 +174,22 @@ class SQLite(Backend):
         return sa.cast(value, sa.Integer)
 
     def nested(self, column: Column, value: Expression) -> Expression:
-        # JSON would round a real and has no blob; the type says what the text is.
+        # JSON would round a real, has no blob, and is no text any more with a text in it that is no UTF-8.
         storage = sa.func.typeof(value)
-        written = sa.case(
-            (storage == "blob", sa.func.hex(value)), (storage == "real", sa.func.quote(value)), else_=value
-        )
+        bytes_ = storage.in_(["blob", "text"] if self._keeps_bytes else ["blob"])
+        written = sa.case((bytes_, sa.func.hex(value)), (storage == "real", sa.func.quote(value)), else_=value)
         return sa.func.json_array(storage, written)
 
     def nested_form(self, column: Column) -> Convert | None:
-        form = _FORMS[column.kind]
-        return lambda element: _nested_form(form, *element)
+        form, read = _FORMS[column.kind], dict(_STORED)
+        if self._keeps_bytes:
+            read["text"] = lambda digits: _any_text(bytes.fromhex(digits))
+        return lambda element: _nested_form(form, read, *element)
+
+    @cached_property
+    def _keeps_bytes(self) -> bool:
+        """Whether a text can be no UTF-8: a database in UTF-16 converts it."""
+        return self.connection.exec_driver_sql("PRAGMA encoding").scalar() == "UTF-8"
 
     def new_uuid(self, column: Column) -> Expression | None:
         return None
@@ -276,13 +283,13 @@ def _tagged(value: Any) -> dict[str, Any]:
     return {forms.RAW: value}
 
 
-_STORED: dict[str, Convert] = {"blob": bytes.fromhex, "real": float}
+_STORED: Mapping[str, Convert] = {"blob": bytes.fromhex, "real": float}
 
 
-def _nested_form(form: Convert, storage: str, written: Any) -> Any:
+def _nested_form(form: Convert, read: Mapping[str, Convert], storage: str, written: Any) -> Any:
     if written is None:
         return None
-    return form(_STORED[storage](written) if storage in _STORED else written)
+    return form(read[storage](written) if storage in read else written)
 
 
 _FORMS: dict[Kind, Convert] = {
