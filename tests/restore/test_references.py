@@ -276,3 +276,40 @@ def test_ids_in_text_that_are_none(case: Case) -> None:
     assert report["tables"]["audit"]["references"] == {"resolved": 10, "dangling": 6, "unresolved": 0}
     ids = [row[0] for row in target.fetch("SELECT object_id FROM audit ORDER BY id")]
     assert ids == ["2", "1", "b6d1-4711", "99999999999999999999", "9223372036854775808", "", "01", "-5"]
+
+
+@pytest.mark.parametrize("ids, kind", [("preserve", "varchar(40)"), ("assign", "integer")])
+def test_no_new_row_gets_the_number_of_one_that_is_missed(case: Case, ids: str, kind: str) -> None:
+    schema = AUDIT.replace("varchar(40)", kind)
+    source = case.database(
+        schema,
+        "INSERT INTO kinds (id, label) VALUES (1, 'app.doc'); INSERT INTO docs (id, num) VALUES (1, 'D'), (2, 'E');"
+        "INSERT INTO audit (id, code, kind_id, object_id) VALUES (1, 'a', 1, 1), (2, 'b', 1, 5), (3, 'c', 1, 7)",
+    )
+    archive = case.archive(source, "--registry", case.registry(AUDIT_KEYS))
+    target = case.database(schema, "INSERT INTO docs (id, num) VALUES (1, 'first'), (2, 'second'), (3, 'third')")
+    report = case.restored(target, archive, "--ids", ids)
+    assert report["tables"]["audit"]["references"] == {"resolved": 4, "dangling": 2, "unresolved": 0}
+    new = [row[0] for row in target.fetch("SELECT id FROM docs WHERE num IN ('D', 'E') ORDER BY num")]
+    assert new == [8, 9]
+    assert [str(row[0]) for row in target.fetch("SELECT object_id FROM audit ORDER BY id")] == ["8", "5", "7"]
+
+
+@pytest.mark.parametrize("product", ["postgresql", "mariadb"])
+def test_a_uuid_that_a_stranger_has_is_replaced(case: Case) -> None:
+    """And a polymorphic reference follows to the new one."""
+    schema = AUDIT.replace("docs (id {id},", "docs (id uuid PRIMARY KEY,")
+    one, two = "6f9619ff-8b86-d011-b42d-00c04fc964ff", "6f9619ff-8b86-d011-b42d-00c04fc965ff"
+    source = case.database(
+        schema,
+        f"INSERT INTO docs (id, num) VALUES ('{one}', 'D'), ('{two}', 'E');"
+        "INSERT INTO kinds (id, label) VALUES (1, 'app.doc');"
+        f"INSERT INTO audit (id, code, kind_id, object_id) VALUES (1, 'a', 1, '{one}'), (2, 'b', 1, '{two}')",
+    )
+    archive = case.archive(source, "--registry", case.registry(AUDIT_KEYS))
+    target = case.database(schema, f"INSERT INTO docs (id, num) VALUES ('{one}', 'stranger')")
+    assert counts(case.restored(target, archive), "docs") == {"read": 2, "inserted": 2}
+    ids = {row[0]: str(row[1]) for row in target.fetch("SELECT num, id FROM docs")}
+    assert ids["E"] == two
+    assert ids["D"] not in (one, two)
+    assert [row[0] for row in target.fetch("SELECT object_id FROM audit ORDER BY id")] == [ids["D"], ids["E"]]

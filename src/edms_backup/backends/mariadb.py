@@ -231,6 +231,9 @@ class MariaDB(Backend):
     def long_text(self, value: Expression) -> Expression:
         return sa.cast(value, mysql.CHAR(_LONGEST_TEXT, charset="utf8mb4"))
 
+    def new_uuid(self, column: Column) -> Expression | None:
+        return sa.func.uuid() if column.kind is Kind.UUID else None
+
     # --- numbers ------------------------------------------------------------------------------------------------
 
     def last_number(self, table: Table, column: str) -> int:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.selectable import NamedFromClause
 
 from edms_backup.backends.base import Backend, Expression
+from edms_backup.backends.dangling import free_from
 from edms_backup.backends.levels import ROOTS, highest_preserved, point_to_themselves, same_parent, staged_levels
 from edms_backup.backends.references import References
 from edms_backup.backends.workspace import (
@@ -216,7 +217,7 @@ def _candidates(
 
 
 def _assign_ids(workspace: Workspace, table: RestoreTable, name: str) -> None:
-    """Give a new id to each new row that has none yet, above all that are or were in use."""
+    """Give a new id to each new row that has none yet, above all that are or were in use, and none that is missed."""
     backend, ids = workspace.backend, workspace.ids[table.name]
     slot = exported_name(table, name)
     column = table.table.column(name)
@@ -234,13 +235,14 @@ def _assign_ids(workspace: Workspace, table: RestoreTable, name: str) -> None:
         highest_preserved(workspace, table, name),
     ]
     count = backend.connection.execute(sa.select(sa.func.count()).where(waiting)).scalar() or 0
-    if max(highest) + count > backend.highest_number(column):
+    above = free_from(workspace, table, name, max(highest), count)
+    if above + count > backend.highest_number(column):
         # They stay without an id, and are refused as such.
         return
     number = sa.func.row_number().over(order_by=ids.c[ROW])
     numbered = sa.select(ids.c[ROW], number.label("number")).where(waiting).subquery("numbered")
     backend.connection.execute(
-        sa.update(ids).values({slot: numbered.c.number + max(highest)}).where(ids.c[ROW] == numbered.c[ROW])
+        sa.update(ids).values({slot: numbered.c.number + above}).where(ids.c[ROW] == numbered.c[ROW])
     )
 
 
