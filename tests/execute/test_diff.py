@@ -168,11 +168,15 @@ def test_of_several_rows_with_one_key_none_is_called_changed(tmp_path: Path) -> 
     }  # fmt: skip
 
 
-def test_equal_numbers_of_another_form_are_a_change(tmp_path: Path) -> None:
+def test_a_number_in_another_form_is_the_same_and_text_is_not(tmp_path: Path) -> None:
     schema = keyed(("name",), "name", "mail")
-    left, right = (users(tmp_path / v, schema, f'{{"name":"a","mail":{v}}}') for v in ("1", "1.0"))
-    changed = api.diff(left, right).tables["users"].changed
-    assert [(row.columns, row.values) for row in changed] == [(("mail",), (("1", "1.0"),))]
+    one, same, text = (
+        users(tmp_path / name, schema, f'{{"name":"a","mail":{value}}}')
+        for name, value in {"one": "1", "same": "1.0", "text": '"1"'}.items()
+    )
+    assert api.diff(one, same).equal
+    changed = api.diff(one, text).tables["users"].changed
+    assert [(row.columns, row.values) for row in changed] == [(("mail",), (("1", '"1"'),))]
 
 
 def test_what_is_an_id_on_one_side_only_is_said(tmp_path: Path) -> None:
