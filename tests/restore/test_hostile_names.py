@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import itertools
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from tests.restore.helpers import Case, call, counts
+from tests.conftest import NewDatabase
+from tests.restore.helpers import Case, call, counts, error_line
 from tests.servers import Database
 
 COMMON = (
@@ -53,6 +55,8 @@ OWN = {
     "postgresql": ("emoji 😀", "p" * 63, "Case", "case", "CASE", " blank ", "é" * 31, "oid"),
     "mariadb": ("m" * 64, "é" * 64, " blank", "oid"),
 }
+DOCUMENT = 'back`ed "j]son"'
+BROKEN = "co\nde"
 TABLE_NAMES = (
     "100% of %(x)s",
     'co:lon "quote" `tick`',
@@ -240,3 +244,21 @@ def test_hostile_names(product: str, database_factory: Callable[[], Database], t
     assert problems >= {("check-violated", table.known_as, "c0") for table in checked}
     assert problems >= {("unique-conflict", table.known_as, "c1") for table in checked}
     assert len(checked) > len(tables) // 2
+
+
+def test_a_line_break_and_json_under_a_hostile_name(product: str, new_database: NewDatabase, tmp_path: Path) -> None:
+    case, q = Case(product, lambda: new_database(product), tmp_path), Words(product).q
+    schema = f"CREATE TABLE docs (id {{id}}, code varchar(9) NOT NULL UNIQUE, {q(DOCUMENT)} json);"
+    rows = f"INSERT INTO docs (code, {q(DOCUMENT)}) VALUES ('a', '{{\"n\": 1.10}}')"
+    archive = case.archive(case.database(schema, rows), ending="")
+    held = json.loads((archive / "schema.json").read_text())["tables"][0]["table"]["columns"]
+    assert {column["name"]: column["kind"] for column in held}[DOCUMENT] == "json"
+    source, target = (case.database(schema.replace("code", q(BROKEN))) for _ in range(2))
+    source.execute_script(rows.replace("code", q(BROKEN)))
+    if product == "mariadb":
+        answer = call("create", "--db", source.url, "-o", tmp_path / "never.tar", "-q")
+        assert answer.exit_code == 2
+        assert "table docs has a column whose name has a line break: 'co\\nde'" in error_line(answer)
+    else:
+        case.restored(target, case.archive(source))
+        assert target.fetch(f"SELECT {q(BROKEN)} FROM docs") == [("a",)]

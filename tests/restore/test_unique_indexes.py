@@ -25,7 +25,7 @@ COLUMNS = {
     "single": "is_default integer",
     "wide": "title varchar(50)",
     "nulls": "a varchar(20), b integer",
-    "citexts": "name varchar(20)",
+    "names": "name varchar(20)",
     "ranges": "room varchar(20), during varchar(20)",
 }
 """The tables of the source: nothing but the code is unique there."""
@@ -37,6 +37,7 @@ INDEXES = {
         "single": "CREATE UNIQUE INDEX one_default ON single ((1)) WHERE is_default",
         "wide": "CREATE UNIQUE INDEX any_blanks ON wide (title COLLATE RTRIM)",
         "nulls": "CREATE UNIQUE INDEX pairs ON nulls (coalesce(a, ','), coalesce(b, 0))",
+        "names": "CREATE UNIQUE INDEX any_name ON names (name COLLATE NOCASE)",
     },
     "postgresql": {
         "soft": "CREATE UNIQUE INDEX one_active ON soft (name) INCLUDE (id) WHERE active = 1",
@@ -45,10 +46,11 @@ INDEXES = {
         "wide": "CREATE COLLATION level1 (provider = icu, locale = 'und-u-ks-level1', deterministic = false);"
         "CREATE UNIQUE INDEX any_accent ON wide (title COLLATE level1)",
         "nulls": "CREATE UNIQUE INDEX pairs ON nulls (a, b) NULLS NOT DISTINCT",
-        "citexts": "CREATE EXTENSION citext; ALTER TABLE citexts ALTER name TYPE citext, ADD UNIQUE (name)",
+        "names": "CREATE EXTENSION citext; ALTER TABLE names ALTER name TYPE citext, ADD UNIQUE (name)",
         "ranges": "ALTER TABLE ranges ALTER room TYPE int4range USING room::int4range,"
         "ALTER during TYPE int4range USING during::int4range,"
-        "ADD CONSTRAINT apart EXCLUDE USING gist (room WITH =, during WITH &&) WHERE (upper(during) < 100)",
+        "ADD CONSTRAINT apart EXCLUDE USING gist (room WITH =, during WITH &&) WHERE (upper(during) < 100),"
+        "ADD CONSTRAINT far_apart EXCLUDE USING gist (during WITH &&) WHERE (lower(during) >= 500)",
     },
     "mariadb": {
         "soft": "ALTER TABLE soft ADD alive varchar(50) AS (IF(active = 1, name, NULL)) VIRTUAL,"
@@ -58,6 +60,7 @@ INDEXES = {
         "single": "ALTER TABLE single ADD plain integer AS (IF(is_default, 1, NULL)) VIRTUAL,"
         "ADD again integer AS (plain * 2) VIRTUAL, ADD UNIQUE one_default (again)",
         "wide": "ALTER TABLE wide MODIFY title varchar(50) COLLATE utf8mb4_general_ci, ADD UNIQUE four (title(4))",
+        "names": "ALTER TABLE names MODIFY name varchar(20) COLLATE utf8mb4_general_nopad_ci, ADD UNIQUE (name)",
     },
 }
 
@@ -68,11 +71,12 @@ CLASHING = {
     "single": {"new": ("1", "old")},
     "wide": {"a1": ("'Böse'", "a2"), "a2": ("'Bose'", "a1"), "new": ("'ÄÖ'", "old")},
     "nulls": {"a1": ("NULL, 1", "a2"), "a2": ("NULL, 1", "a1"), "new": ("'x', NULL", "old")},
-    "citexts": {"a1": ("'Ann'", "a2"), "a2": ("'ANN'", "a1"), "new": ("'bob'", "old")},
+    "names": {"a1": ("'Ann'", "a2"), "a2": ("'ANN'", "a1"), "new": ("'bob'", "old")},
     "ranges": {
         "a1": ("'[1,2)', '[1,5)'", "a2"),
         "a2": ("'[1,2)', '[4,9)'", "a1"),
         "new": ("'[2,3)', '[3,5)'", "old"),
+        "far": ("'[7,8)', '[500,505)'", "away"),
     },
 }
 FREE = {
@@ -81,7 +85,7 @@ FREE = {
     "single": {"f1": "0", "f2": "0", "f3": "NULL", "f4": "NULL"},
     "wide": {"f1": "NULL", "f2": "NULL", "f3": "'Boxe'"},
     "nulls": {"f1": "NULL, 2", "f2": "'y', NULL", "f3": "NULL, NULL"},
-    "citexts": {"f1": "NULL", "f2": "NULL", "f3": "'bo'"},
+    "names": {"f1": "NULL", "f2": "NULL", "f3": "'bo'", "f4": "'bo '"},
     "ranges": {"f1": "'[3,4)', '[3,5)'", "f2": "'[2,3)', '[5,9)'", "f3": "'[2,3)', '[3,200)'", "f4": "NULL, '[3,5)'"},
 }
 THERE = {
@@ -90,8 +94,8 @@ THERE = {
     "single": {"old": "1", "none": "NULL"},
     "wide": {"old": "'AO'", "none": "NULL"},
     "nulls": {"old": "'x', NULL"},
-    "citexts": {"old": "'BOB'", "none": "NULL"},
-    "ranges": {"old": "'[2,3)', '[1,5)'"},
+    "names": {"old": "'BOB'", "none": "NULL"},
+    "ranges": {"old": "'[2,3)', '[1,5)'", "away": "'[8,9)', '[504,509)'"},
 }
 WIDE = {
     # Blanks at the end, first letters, accents: what each product's index does not tell apart.
@@ -163,3 +167,14 @@ def test_a_deferrable_key_is_checked_as_the_rows_are_at_the_end(new_database: Ne
     assert counts(report, "seats") == {"read": 3, "inserted": 1, "updated": 2, "deleted": 1}
     refused = case.refused(case.database(schema, there), archive, "--mode", "mirror")
     assert {tuple(p["key"]) for p in refused.problems} == {("a",), ("b",), ("c",)}
+
+
+def test_ids_that_only_the_target_takes_for_equal(new_database: NewDatabase, tmp_path: Path) -> None:
+    case = Case("sqlite", lambda: new_database("sqlite"), tmp_path)
+    schema = "CREATE TABLE things (id text PRIMARY KEY, code text NOT NULL UNIQUE)"
+    source = case.database(schema, "INSERT INTO things VALUES ('a', 'one'), ('A', 'two')")
+    archive = case.archive(source, "--registry", case.registry("things: {key: [code]}"))
+    refused = case.refused(case.database(schema.replace("text PRIMARY", "text COLLATE NOCASE PRIMARY")), archive)
+    assert {tuple(p["key"]): p["code"] for p in refused.problems} == dict.fromkeys(
+        [("one",), ("two",)], "unique-conflict"
+    )

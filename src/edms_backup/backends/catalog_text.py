@@ -27,3 +27,11 @@ def mentions(text: str, name: str) -> bool:
     """Whether a text is about the column `name`. It may say yes too often: upper and lower case are the same here."""
     found = (unquoted(word) for word in words(text) if not word.startswith("'"))
     return name.casefold() in (word.casefold() for word in found)
+
+
+def json_columns(text: str) -> Iterator[str]:
+    """The columns that a CHECK keeps to valid JSON: MariaDB's type JSON is one."""
+    found = [word for word in words(text) if not word.isspace()]
+    for call, bracket, name, end in zip(found, found[1:], found[2:], found[3:], strict=False):
+        if call.lower() == "json_valid" and (bracket, end) == ("(", ")"):
+            yield unquoted(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import TableKey
 from sqlalchemy.exc import SAWarning
 
+from edms_backup.backends.catalog_text import json_columns
 from edms_backup.errors import RegistryError
 from edms_backup.model import Check, Column, Reference, Schema, Table, UniqueKey
 
 if TYPE_CHECKING:
     from edms_backup.backends.base import Backend
-
-_JSON_CHECK = re.compile(r"""json_valid\(\s*[`"\[]?(?P<column>[^`"\])]+)[`"\]]?\s*\)""", re.IGNORECASE)
 
 
 def reflect(backend: Backend) -> Schema:
@@ -99,9 +97,7 @@ def _columns(
     referring: frozenset[str],
     own: Mapping[tuple[str, str], str] | None,
 ) -> tuple[Column, ...]:
-    documents = frozenset(
-        match["column"] for check in checks if (match := _JSON_CHECK.search(check.condition)) is not None
-    )
+    documents = frozenset(name for check in checks for name in json_columns(check.condition))
     result = []
     for column in columns:
         name = column["name"]

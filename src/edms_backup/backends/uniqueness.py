@@ -17,7 +17,7 @@ from edms_backup.backends.joins import KeyJoins
 from edms_backup.backends.staging import shown_pairs, shown_row
 from edms_backup.backends.workspace import ACTION, KEY, MATCHED, NOT_MATCHED, ROW, Workspace, same_row
 from edms_backup.graph.keys import expand_key
-from edms_backup.model import KeyPart, OnConflict, UniqueKey
+from edms_backup.model import KeyPart, Kind, OnConflict, UniqueKey
 from edms_backup.options import Mode
 from edms_backup.plan.restore import RestoreTable
 from edms_backup.report import Problem
@@ -55,8 +55,15 @@ class Uniqueness:
                 if not all(part.operator for part in unique.parts):
                     # Without any equality each row would have to be compared with each.
                     self._excluded(unique, claims)
-            elif set(unique.columns) != {self._table.surrogate} or unique.partial:
+            elif not self._is_own_number(unique):
                 self._shared(unique, claims)
+
+    def _is_own_number(self, unique: UniqueKey) -> bool:
+        """The row's own id, which no two rows of the archive have where nothing can make two values one."""
+        name = self._table.surrogate
+        if name is None or unique.columns != (name,) or unique.partial:
+            return False
+        return self._table.table.column(name).kind in (Kind.INTEGER, Kind.UUID)
 
     # --- values of a key ----------------------------------------------------------------------------------------
 
