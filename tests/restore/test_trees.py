@@ -84,20 +84,26 @@ def test_rows_below_rows_that_only_the_target_has(case: Case) -> None:
 
 # --- roots ----------------------------------------------------------------------------------------------------------
 
-NODES = (
-    "CREATE TABLE nodes (id {id}, up {ref} NOT NULL, name varchar(20) NOT NULL, FOREIGN KEY (up) REFERENCES nodes (id))"
-)
+NODES = """
+CREATE TABLE nodes (id {id}, up {ref} NOT NULL, name varchar(20) NOT NULL, UNIQUE (id, up),
+    FOREIGN KEY (up) REFERENCES nodes (id));
+CREATE TABLE notes (id {id}, code varchar(20) NOT NULL UNIQUE, node_id {ref}, node_up {ref},
+    FOREIGN KEY (node_id, node_up) REFERENCES nodes (id, up));
+"""
 
 
 def test_a_row_that_is_its_own_parent_is_a_root(case: Case) -> None:
     source, target = case.database(NODES), case.database(NODES)
     case.without_foreign_keys(
-        source, "INSERT INTO nodes (id, up, name) VALUES (1, 1, 'x'), (2, 1, 'x'), (3, 2, 'x'), (4, 4, 'y')"
+        source,
+        "INSERT INTO nodes (id, up, name) VALUES (1, 1, 'x'), (2, 1, 'x'), (3, 2, 'x'), (4, 4, 'y');"
+        "INSERT INTO notes (id, code, node_id, node_up) VALUES (1, 'a', 4, 4), (2, 'b', 3, 2), (3, 'c', 1, 1)",
     )
     case.without_foreign_keys(target, "INSERT INTO nodes (id, up, name) VALUES (2, 2, 'x'), (1, 2, 'x')")
     keys = case.registry("nodes: {key: [up, name]}")
     archive = case.archive(source, "--registry", keys)
-    assert counts(case.restored(target, archive), "nodes") == {"read": 4, "inserted": 2, "unchanged": 2}
+    report = case.restored(target, archive, "--ids", "assign")
+    assert counts(report, "nodes") == {"read": 4, "inserted": 2, "unchanged": 2}
     assert call("diff", archive, target.url, "--registry", keys).exit_code == 0
     assert call("verify", archive).exit_code == 0
     assert target.fetch("SELECT count(*) FROM nodes WHERE id = up") == [(2,)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import sqlalchemy as sa
 
@@ -47,20 +47,21 @@ def same_parent(table: RestoreTable, references: References, target: sa.FromClau
     return sa.and_(above.c[MATCHED] != NOT_MATCHED, is_child(target, above, parent, names))
 
 
-def point_to_themselves(workspace: Workspace, table: RestoreTable) -> None:
-    """Let new roots that are their own parents hold their new ids, where other tables refer to those columns."""
+def point_to_themselves(workspace: Workspace, table: RestoreTable, written: Collection[str]) -> None:
+    """Let roots that are their own parents hold their own ids, where other tables refer to the column of the parent.
+
+    A row that is there gets that only in columns of `written`.
+    """
     parent, ids, stage = table.keyed.key_parent, workspace.ids[table.name], workspace.stage[table.name]
     assert parent is not None
-    pairs = zip(parent.columns, parent.referred_columns, strict=True)
-    held = {
-        exported_name(table, column): ids.c[exported_name(table, referred)]
-        for column, referred in pairs
-        if column in table.exported
-    }
-    if held:
-        itself = stage.c[digest_name(table.parent_columns[0])] == stage.c[DIGEST]
-        rows = sa.select(stage.c[ROW]).where(itself)
-        update = sa.update(ids).values(held).where(ids.c[MATCHED] == NOT_MATCHED, ids.c[ROW].in_(rows))
+    rows = sa.select(stage.c[ROW]).where(stage.c[digest_name(table.parent_columns[0])] == stage.c[DIGEST])
+    for column, referred in zip(parent.columns, parent.referred_columns, strict=True):
+        if column not in table.exported or column == referred:
+            continue
+        update = sa.update(ids).values({exported_name(table, column): ids.c[exported_name(table, referred)]})
+        update = update.where(ids.c[ROW].in_(rows))
+        if column not in written:
+            update = update.where(ids.c[MATCHED] == NOT_MATCHED)
         workspace.backend.connection.execute(update)
 
 

@@ -53,7 +53,8 @@ def match_rows(workspace: Workspace, table: RestoreTable) -> Iterator[None]:
         if table.surrogate is not None:
             _assign_ids(workspace, table, table.surrogate)
         if level == ROOTS:
-            point_to_themselves(workspace, table)
+            names = (name for name in table.exported if name not in table.identity)
+            point_to_themselves(workspace, table, [n for n in names if follows_archive(workspace, table, n)])
         workspace.analyse(workspace.ids[table.name])
         yield
 
