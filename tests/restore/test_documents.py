@@ -19,17 +19,25 @@ TYPES = {
 }
 """Of the two columns of documents; what a text column holds is a document too."""
 
-FOLDERS = "CREATE TABLE folders (id varchar(36) PRIMARY KEY, name varchar(50) NOT NULL UNIQUE);"
+FOLDERS = """
+CREATE TABLE folders (id varchar(36) PRIMARY KEY, name varchar(50) NOT NULL UNIQUE);
+CREATE TABLE boxes (id {uuid} PRIMARY KEY, name varchar(50) NOT NULL UNIQUE);
+"""
+UUID = {"sqlite": "char(32)", "postgresql": "uuid", "mariadb": "char(32)"}
+OURS = "0e8400e2-9b41-d4a7-1644-6655440000aa"
+HERE = "1f8400e2-9b41-d4a7-1644-6655440000bb"
 
 INSIDE = (
     '{columns: [payload], path: "$.author_id", table: users}',
     '{columns: [payload], path: "$.reviewers[*]", table: users}',
     '{columns: [payload], path: "$.items[*].folder", table: folders}',
+    '{columns: [payload], path: "$.box", table: boxes}',
     """{columns: [note], path: '$["the owner"].id', table: users}""",
 )
 REGISTRY = f"""
 users: {{key: [username]}}
 folders: {{key: [name]}}
+boxes: {{key: [name]}}
 events: {{key: [code], references: [{", ".join(INSIDE)}]}}
 """
 
@@ -67,6 +75,8 @@ DOCUMENTS = {
         '{"a\\u0075thor_id": 1, "a": "\\u0000 \\/"}',
         None,
     ),
+    # However the database writes a uuid, the document has 36 characters.
+    "uuid": (f'{{"box": "{OURS}"}}', None, f'{{"box": "{HERE}"}}', None),
     "plain": ("null", "[]", "null", "[]"),
     "empty": (None, '{"the owner": {"id": "823"}}', None, '{"the owner": {"id": "1"}}'),
 }
@@ -77,9 +87,22 @@ def case(product: str, database_factory: Callable[[], Database], tmp_path: Path)
     return Case(product, database_factory, tmp_path)
 
 
+def boxes(case: Case, identity: str) -> str:
+    held = identity if case.product == "postgresql" else identity.replace("-", "")
+    return f"INSERT INTO boxes (id, name) VALUES ('{held}', 'box')"
+
+
+def folders(case: Case) -> str:
+    return FOLDERS.replace("{uuid}", UUID[case.product])
+
+
 def events(case: Case) -> str:
     payload, note = TYPES[case.product]
     return f"CREATE TABLE events (id {{id}}, code varchar(50) NOT NULL UNIQUE, payload {payload}, note {note});"
+
+
+def schema(case: Case) -> str:
+    return USERS + folders(case) + events(case)
 
 
 def add(database: Database, documents: dict[str, tuple[Any, ...]]) -> None:
@@ -102,7 +125,7 @@ def texts(database: Database) -> dict[str, tuple[Any, Any]]:
 
 
 def source(case: Case, documents: dict[str, tuple[Any, ...]]) -> Database:
-    database = case.database(USERS + FOLDERS + events(case), ROWS)
+    database = case.database(schema(case), ROWS, boxes(case, OURS))
     add(database, documents)
     return database
 
@@ -112,13 +135,13 @@ def test_documents_point_to_the_same_rows_under_other_ids(case: Case) -> None:
     ours = source(case, DOCUMENTS)
     archive = case.archive(ours, "--registry", registry)
     assert call("verify", archive).exit_code == 0
-    target = case.database(USERS + FOLDERS + events(case), THEIRS)
+    target = case.database(schema(case), THEIRS, boxes(case, HERE))
     add(target, {"plain": (RICH, "[]")})
     report = case.restored(target, archive)
-    assert counts(report, "events") == {"read": 5, "inserted": 4, "updated": 1}
+    assert counts(report, "events") == {"read": 6, "inserted": 5, "updated": 1}
     # rich: five users and a folder; alike and escaped: a user each;
-    # the owners of rich and empty. What dangles is all in rich.
-    assert report["tables"]["events"]["references"] == {"resolved": 10, "dangling": 6, "unresolved": 0}
+    # the owners of rich and empty; the box. What dangles is all in rich.
+    assert report["tables"]["events"]["references"] == {"resolved": 11, "dangling": 6, "unresolved": 0}
     found = texts(target)
     for code, (_, _, payload, note) in DOCUMENTS.items():
         assert found[code][0] == payload
@@ -139,7 +162,7 @@ TROUBLE = {
 def test_what_does_not_resolve_is_refused_by_name_emptied_or_skipped(case: Case) -> None:
     registry = case.registry(REGISTRY)
     archive = case.archive(source(case, TROUBLE), "--registry", registry)
-    target = case.database(USERS + FOLDERS + events(case), "INSERT INTO users (id, username) VALUES (7, 'author01')")
+    target = case.database(schema(case), "INSERT INTO users (id, username) VALUES (7, 'author01')")
     case.run(target, "INSERT INTO users (id, username) VALUES (555, 'somebody else')")
     refused = case.refused(target, archive, "--tables", "events")
     missing = refused.problem("unresolved-reference", "events", ["missing"])
@@ -168,7 +191,7 @@ def test_what_does_not_resolve_is_refused_by_name_emptied_or_skipped(case: Case)
 def test_a_document_that_is_kept_need_not_resolve(case: Case) -> None:
     archive = case.archive(source(case, TROUBLE), "--registry", case.registry(REGISTRY))
     rules = REGISTRY.replace("events: {", "events: {keep_columns: [payload], ")
-    target = case.database(USERS + FOLDERS + events(case), "INSERT INTO users (id, username) VALUES (555, 'author01')")
+    target = case.database(schema(case), "INSERT INTO users (id, username) VALUES (555, 'author01')")
     add(target, {"missing": ("{}", "[]"), "stranger": ("{}", None)})
     flags = ("--tables", "events", "--registry", case.registry(rules))
     report = case.restored(target, archive, *flags)
@@ -179,16 +202,24 @@ def test_a_document_that_is_kept_need_not_resolve(case: Case) -> None:
 @pytest.mark.parametrize("product", ["postgresql"])
 def test_a_document_that_grows_too_long_is_named(case: Case) -> None:
     registry = case.registry(REGISTRY)
-    archive = case.archive(
-        source(case, {"a": (None, '{"the owner": {"id": 822}}'), "b": ("[]", "[]")}), "--registry", registry
+    documents = {
+        "a": (None, '{"the owner": {"id": 822}}'),
+        "b": ("[]", "[]"),
+        "c": ('{"author_id": 822, "x": "\\u0000"}', None),
+    }
+    archive = case.archive(source(case, documents), "--registry", registry)
+    short = events(case).replace("payload json,", "payload jsonb,").replace("note jsonb", "note varchar(28)")
+    target = case.database(
+        USERS + folders(case) + short, "INSERT INTO users (id, username) VALUES (123456, 'author01')"
     )
-    short = events(case).replace("jsonb", "varchar(28)")
-    target = case.database(USERS + FOLDERS + short, "INSERT INTO users (id, username) VALUES (123456, 'author01')")
     refused = case.refused(target, archive)
     problem = refused.problem("value-does-not-fit", "events", ["a"])
     assert problem["column"] == "note"
-    assert "varying(28)" in problem["message"]
-    assert counts(refused.document, "events") == {"read": 2, "inserted": 1, "failed": 1}
+    assert "28 characters" in problem["message"]
+    problem = refused.problem("value-does-not-fit", "events", ["c"])
+    assert problem["column"] == "payload"
+    assert "unsupported Unicode escape sequence" in problem["message"]
+    assert counts(refused.document, "events") == {"read": 3, "inserted": 1, "failed": 2}
 
 
 @pytest.mark.parametrize("product", ["sqlite"])

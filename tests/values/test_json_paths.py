@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edms_backup.values.json_paths import MAX_DEPTH, NoDocument, Paths, parse_path, replaced
-from edms_backup.values.json_references import TAGS, Named, escaped_form, id_text, id_token, named_form, read_form
+from edms_backup.values.json_references import TAGS, Named, escaped_form, id_token, named_form, read_form, read_id
 
 EVERYWHERE = Paths(["$[*]", "$.a", '$["x y"].b', "$.list[*].id"])
 
@@ -118,16 +118,31 @@ def test_paths_that_meet() -> None:
     ],
 )  # fmt: skip
 def test_ids(token: str, number: str | None, text: str | None) -> None:
-    assert id_text(token, numeric=True) == number
-    assert id_text(token, numeric=False) == text
+    assert read_id(token, numeric=True)[1] == (() if number is None else (number,))
+    assert read_id(token, numeric=False)[1] == (() if text is None else (text,))
+
+
+def test_a_uuid_may_be_written_in_two_ways() -> None:
+    short, long = "0e8400e29b41d4a716446655440000aa", "0e8400e2-9b41-d4a7-1644-6655440000aa"
+    assert read_id(f'"{long}"', numeric=False) == ("$ref_uuid", (long, short))
+    assert read_id(f'"{short}"', numeric=False) == ("$ref", (short,))
+    assert read_id(f'"{long.upper()}"', numeric=False) == ("$ref", (long.upper(),))
+    assert [id_token(one, "$ref_uuid", numeric=False) for one in (short, long, "x")] == [
+        f'"{long}"',
+        f'"{long}"',
+        '"x"',
+    ]
+    assert id_token(short, "$ref", numeric=False) == f'"{short}"'
 
 
 def test_what_stands_for_an_id() -> None:
-    assert read_form(named_form('["a", 1]', as_text=False)) == Named(["a", 1], as_text=False)
-    assert read_form(named_form("[]", as_text=True)) == Named([], as_text=True)
-    for alike in ('{"$ref": ["a"]}', '{"$raw": 1, "b": 1.10}', named_form("[]", as_text=False)):
+    assert read_form(named_form('["a", 1]', "$ref")) == Named(["a", 1])
+    for tag in ("$ref_text", "$ref_uuid"):
+        assert read_form(named_form("[]", tag)) == Named([], tag)
+    for alike in ('{"$ref": ["a"]}', '{"$raw": 1, "b": 1.10}', named_form("[]", "$ref")):
         assert read_form(escaped_form(alike)) == alike
-    assert (id_token("7", quoted=False), id_token('é"', quoted=True)) == ("7", '"é\\""')
+    assert [id_token("7", tag, numeric=True) for tag in ("$ref", "$ref_text", "$ref_uuid")] == ["7", '"7"', "7"]
+    assert id_token('é"', "$ref", numeric=False) == '"é\\""'
 
 
 @pytest.mark.parametrize("form", ['{"$ref": 1}', '{"$ref": [], "b": 1}', '{"$raw":1}',

@@ -8,7 +8,6 @@ looked up waits in a private temporary file of SQLite, not in memory.
 from __future__ import annotations
 
 import sqlite3
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -24,7 +23,7 @@ from edms_backup.model import Column, Keyed, Kind, Reference
 from edms_backup.plan.documents import DocumentColumn
 from edms_backup.plan.extract import ExtractPlan
 from edms_backup.values.json_paths import Spot, replaced
-from edms_backup.values.json_references import escaped_form, id_text, named_form
+from edms_backup.values.json_references import escaped_form, is_uuid, named_form, read_id
 
 ASKED_IDS = 500
 """Ids asked for in one statement; SQLite has a limit."""
@@ -66,15 +65,13 @@ class DocumentKeys:
             if token.startswith("{"):
                 changes.append((spot, escaped_form(token)))
                 continue
-            numeric = self._is_numeric(document.references[spot.path])
-            key = self._key(document.name, spot.path, id_text(token, numeric=numeric))
+            tag, ids = read_id(token, numeric=self._is_numeric(document.references[spot.path]))
+            key = next(filter(None, (self._key(document.name, spot.path, one) for one in ids)), None)
             if key is not None:
-                changes.append((spot, named_form(key, as_text=numeric and token.startswith('"'))))
+                changes.append((spot, named_form(key, tag)))
         return replaced(form, changes) if changes else form
 
-    def _key(self, document: str, path: int, identity: str | None) -> str | None:
-        if identity is None:
-            return None
+    def _key(self, document: str, path: int, identity: str) -> str | None:
         query = "SELECT key FROM ids WHERE document = ? AND path = ? AND id = ?"
         found = self._store.execute(query, (document, path, identity)).fetchone()
         return found[0] if found else None
@@ -102,9 +99,8 @@ class DocumentKeys:
             token = form[spot.start : spot.end]
             if token.startswith("{"):
                 continue
-            identity = id_text(token, numeric=self._is_numeric(document.references[spot.path]))
-            if identity is not None:
-                yield document.name, spot.path, identity
+            for one in read_id(token, numeric=self._is_numeric(document.references[spot.path]))[1]:
+                yield document.name, spot.path, one
 
     def _look_up(self, document: DocumentColumn, path: int, reference: Reference) -> None:
         """Note the key values of the rows that ids point to."""
@@ -146,13 +142,6 @@ def with_ids(backend: Backend, column: Column, value: Expression, ids: Iterable[
 
     A collation may find more than was asked for: what comes has to be compared.
     """
-    wanted = list(ids) if column.kind is not Kind.UUID else [one for one in ids if _is_uuid(one)]
+    wanted = list(ids) if column.kind is not Kind.UUID else [one for one in ids if is_uuid(one)]
     for start in range(0, len(wanted), ASKED_IDS):
         yield value.in_([backend.of_kind(column, sa.literal(one)) for one in wanted[start : start + ASKED_IDS]])
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text
-    except ValueError:
-        return False

@@ -26,9 +26,9 @@ from edms_backup.backends.workspace import (
 from edms_backup.model import Column, Kind, Reference
 from edms_backup.plan.restore import RestoreColumn, RestoreDocument, RestoreTable
 from edms_backup.report import Problem
-from edms_backup.values.forms import ValueMismatch
+from edms_backup.values.forms import ValueMismatch, check_length
 from edms_backup.values.json_paths import Spot, replaced
-from edms_backup.values.json_references import Named, id_text, id_token, read_form
+from edms_backup.values.json_references import Named, id_token, read_form, read_id
 from edms_backup.values.rows import key_digest, key_text
 
 FINISHED_ROWS = 500
@@ -150,7 +150,7 @@ class _Batch:
         for reference in {place.reference: None for place in places}:
             own = [place for place in places if place.reference == reference]
             digests = {place.digest for place in own if isinstance(place.form, Named)}
-            raw = {raw for place in own if (raw := self._raw(place)) is not None}
+            raw = {one for place in own for one in self._raw(place)}
             self._found[reference] = self._ids(reference, sorted(digests))
             self._taken[reference] = self._strangers(reference, sorted(raw))
 
@@ -169,12 +169,12 @@ class _Batch:
         keyed = self._workspace.keyed.get(reference.table)
         return keyed.table.column(reference.referred_columns[0]) if keyed is not None else None
 
-    def _raw(self, place: _Place) -> str | None:
-        """The id that a dangling reference holds, where it can be one of the target."""
+    def _raw(self, place: _Place) -> tuple[str, ...]:
+        """What the target would write for the id that a dangling reference holds, where it can be one."""
         column = self._referred(place.reference)
         if column is None or isinstance(place.form, Named) or place.token.startswith("{"):
-            return None
-        return id_text(place.token, numeric=column.kind is Kind.INTEGER)
+            return ()
+        return read_id(place.token, numeric=column.kind is Kind.INTEGER)[1]
 
     def _ids(self, reference: Reference, digests: list[str]) -> dict[str, str]:
         exporting = self._workspace.plan.exporting(reference.table)
@@ -251,6 +251,8 @@ class _Batch:
             self._settle(place, total)
         text = replaced(form, total.changes)
         bound = self._backend.converted(column.column, column.source)(text)
+        if column.column.length is not None and isinstance(bound, str):
+            check_length(bound, column.column.length)
         return [bound, total.resolved, total.dangling, total.unresolved, total.trouble]
 
     def _settle(self, place: _Place, total: _Sum) -> None:
@@ -258,15 +260,15 @@ class _Batch:
             identity = self._found[place.reference].get(place.digest)
             if identity is not None:
                 column = self._referred(place.reference)
-                quoted = place.form.as_text or column is None or column.kind is not Kind.INTEGER
+                numeric = column is not None and column.kind is Kind.INTEGER
                 total.resolved += 1
-                total.changes.append((place.spot, id_token(identity, quoted=quoted)))
+                total.changes.append((place.spot, id_token(identity, place.form.tag, numeric=numeric)))
                 return
         elif place.token.startswith("{"):
             # An object of the document itself, which looks like a reference.
             total.changes.append((place.spot, place.form))
             return
-        elif self._raw(place) not in self._taken[place.reference]:
+        elif self._taken[place.reference].isdisjoint(self._raw(place)):
             total.dangling += 1
             return
         total.unresolved += 1
