@@ -222,6 +222,17 @@ def test_a_document_that_grows_too_long_is_named(case: Case) -> None:
     assert counts(refused.document, "events") == {"read": 3, "inserted": 1, "failed": 2}
 
 
+def test_no_new_row_gets_the_id_that_a_document_misses(case: Case) -> None:
+    ours = case.database(schema(case), "INSERT INTO users (id, username) VALUES (1, 'admin'), (2, 'author01')")
+    add(ours, {"a": ('{"author_id": 2, "reviewers": [3, "4", 1]}', None)})
+    archive = case.archive(ours, "--registry", case.registry(REGISTRY))
+    target = case.database(schema(case), "INSERT INTO users (id, username) VALUES (1, 'x'), (2, 'y')")
+    case.restored(target, archive)
+    here = {name: number for number, name in target.fetch("SELECT id, username FROM users")}
+    assert sorted(here.values()) == [1, 2, 5, 6]
+    assert json.loads(texts(target)["a"][0]) == {"author_id": here["author01"], "reviewers": [3, "4", here["admin"]]}
+
+
 @pytest.mark.parametrize("product", ["sqlite"])
 def test_an_id_that_two_rows_have_is_refused(case: Case) -> None:
     ours = source(case, {"a": ('{"author_id": "one"}', None)})

@@ -7,7 +7,16 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from edms_backup.backends.base import Expression
-from edms_backup.backends.workspace import Workspace, digest_name, is_polymorphic, label_name, value_name
+from edms_backup.backends.workspace import (
+    DIGEST,
+    KEY,
+    LABEL,
+    Workspace,
+    digest_name,
+    is_polymorphic,
+    label_name,
+    value_name,
+)
 from edms_backup.model import Kind
 from edms_backup.plan.restore import RestoreColumn, RestoreTable
 
@@ -42,6 +51,10 @@ def _held(workspace: Workspace, table: RestoreTable, name: str) -> Iterator[tupl
                     yield number, sa.and_(dangling, stage.c[label_name(column)] == target.label)
             elif (column.reference.table, _referred(column)) == (table.name, name):
                 yield number, dangling
+    mentions = workspace.mentions
+    if mentions is not None:
+        inside = sa.and_(mentions.c[DIGEST].is_(None), mentions.c[LABEL] == table.name)
+        yield workspace.backend.integer_of_text(mentions.c[KEY]), inside
 
 
 def _referred(column: RestoreColumn) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from edms_backup.backends.workspace import Workspace
 from edms_backup.plan.restore import RestoreDocument, RestoreTable
-from edms_backup.values.json_references import Named, read_form
+from edms_backup.values.json_references import Named, read_form, read_id
 from edms_backup.values.rows import key_digest, key_text
 
 
@@ -21,7 +21,7 @@ class StagedDocuments:
         assert workspace.mentions is not None
         self._mentions = workspace.mentions
         self._rows: list[list[Any]] = []
-        self._named: set[tuple[str, str, str]] = set()
+        self._named: set[tuple[str, str | None, str]] = set()
         self.names = tuple(document.name for document in table.documents)
 
     def keep(self, row: int, forms: Sequence[Any]) -> Collection[str]:
@@ -43,12 +43,14 @@ class StagedDocuments:
             token = form[spot.start : spot.end]
             reference = document.inside.references[spot.path]
             try:
-                named = read_form(token) if token.startswith("{") else token
+                named = read_form(token) if token.startswith("{") else None
             except ValueError as error:
                 raise ValueError(f"{document.name} {reference.path}: {error}") from None
             if isinstance(named, Named):
                 text = key_text(named.key)
                 self._named.add((reference.table, key_digest(text), text.decode()))
+            elif named is None:
+                self._named.update((reference.table, None, one) for one in read_id(token, numeric=True)[1])
         return bool(spots)
 
     def flush(self) -> None:
@@ -56,5 +58,5 @@ class StagedDocuments:
         if self._rows:
             self._backend.load(self._into, self._rows)
         if self._named:
-            self._backend.load(self._mentions, sorted(self._named))
+            self._backend.load(self._mentions, list(self._named))
         self._rows, self._named = [], set()

@@ -12,7 +12,8 @@ Where documents have references inside, there are:
 
 - *documents* (of a table): the archive's documents that have any, with key values in them
 - *finished* (of a table): the same documents with the ids that are right here, and how many there are of each sort
-- *mentions* (one for all): the key values that documents name, by the table that they are of
+- *mentions* (one for all): the key values that documents name, by the table that they are of; without a digest, the
+  numbers that dangling references in them hold
 """
 
 from __future__ import annotations
