@@ -349,6 +349,10 @@ class Backend:
         """A FROM clause that has the columns of `table` with their types, but all nullable."""
         return table
 
+    def emptiable(self, value: Expression) -> Expression:
+        """A column with a type that takes NULL, where the product has types that do not."""
+        return value
+
     def empty_number(self) -> Expression:
         """NULL with the type of a 64-bit integer."""
         return sa.cast(sa.null(), sa.BigInteger)

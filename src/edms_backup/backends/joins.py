@@ -150,4 +150,5 @@ def _held(reference: Reference) -> list[str]:
 
 def _condition(here: NamedFromClause, reference: Reference) -> Callable[[NamedFromClause], Expression]:
     pairs = tuple(zip(reference.columns, reference.referred_columns, strict=True))
-    return lambda joined: sa.and_(*(here.c[a] == joined.c[b] for a, b in pairs))
+    # In this order: where two collations meet, SQLite takes that of the left side, and a foreign key the parent's.
+    return lambda joined: sa.and_(*(joined.c[b] == here.c[a] for a, b in pairs))

@@ -406,6 +406,10 @@ class PostgreSQL(Backend):
         except psycopg.Error as error:
             raise DBAPIError(None, None, error) from error
 
+    def emptiable(self, value: Expression) -> Expression:
+        # The value of a CASE has the type that a domain is over.
+        return sa.case((sa.true(), value))
+
     def analyse(self, table: sa.TableClause) -> None:
         self.connection.exec_driver_sql(f"ANALYZE {self.connection.dialect.identifier_preparer.format_table(table)}")
 

@@ -67,12 +67,18 @@ class SQLite(Backend):
         )
 
     @property
+    def _driver(self) -> Any:
+        return self.connection.connection.driver_connection
+
+    @property
     def place(self) -> str:
         return f"sqlite:///{self.url.database}"
 
     def prepare_session(self) -> None:
         self.run("PRAGMA foreign_keys = ON")
         self.run("PRAGMA temp_store = FILE")
+        # The driver's own way takes nothing that is no UTF-8, not even in a message.
+        self._driver.text_factory = _shown_text
         self.run("SELECT count(*) FROM sqlite_master")
 
     # --- transactions -------------------------------------------------------------------------------------------
@@ -120,7 +126,8 @@ class SQLite(Backend):
     # --- values -------------------------------------------------------------------------------------------------
 
     def batches(self, query: sa.Select[Any]) -> Iterator[Sequence[Sequence[Any]]]:
-        done = 0
+        done, driver = 0, self._driver
+        driver.text_factory = str
         try:
             for rows in super().batches(query):
                 yield rows
@@ -128,17 +135,14 @@ class SQLite(Backend):
         except OperationalError as error:
             if "decode" not in str(error.orig):
                 raise
-            yield from self._batches_of_any_text(query, done)
-
-    def _batches_of_any_text(self, query: sa.Select[Any], done: int) -> Iterator[Sequence[Sequence[Any]]]:
-        """Once more, and slower: in one snapshot a statement gives its rows in the same order each time."""
-        driver: Any = self.connection.connection.driver_connection
-        driver.text_factory = _any_text
-        for rows in super().batches(query):
-            if done < len(rows):
-                yield rows[done:]
-            done = max(0, done - len(rows))
-        driver.text_factory = str
+            # Once more, and slower: in one snapshot a statement gives its rows in the same order each time.
+            driver.text_factory = _any_text
+            for rows in super().batches(query):
+                if done < len(rows):
+                    yield rows[done:]
+                done = max(0, done - len(rows))
+        finally:
+            driver.text_factory = _shown_text
 
     def form(self, column: Column) -> Convert | None:
         return _FORMS[column.kind]
@@ -153,7 +157,13 @@ class SQLite(Backend):
     def converted(self, column: Column, source: Column) -> Convert:
         # A value that was stored against its column's type comes back as it is.
         convert = super().converted(column, source)
-        return lambda form: _untagged(form) if type(form) is dict else convert(form)
+        untagged = _untagged if self._keeps_bytes else _only_text(_untagged)
+        return lambda form: untagged(form) if type(form) is dict else convert(form)
+
+    @cached_property
+    def _keeps_bytes(self) -> bool:
+        """A text is stored as its bytes are; else it is written as UTF-16."""
+        return bool(self.connection.exec_driver_sql("PRAGMA encoding").scalar() == "UTF-8")
 
     def load(self, table: sa.TableClause, rows: Sequence[Sequence[Any]]) -> None:
         plain = []
@@ -216,11 +226,26 @@ class BrokenText(bytes):
     """A text whose bytes are no UTF-8; SQLite keeps them as it gets them."""
 
 
+def _shown_text(value: bytes) -> str:
+    """A text for a message."""
+    return value.decode(errors="replace")
+
+
 def _any_text(value: bytes) -> str | BrokenText:
     try:
         return value.decode()
     except UnicodeDecodeError:
         return BrokenText(value)
+
+
+def _only_text(bound: Convert) -> Convert:
+    def checked(form: Any) -> Any:
+        value = bound(form)
+        if isinstance(value, BrokenText):
+            raise forms.ValueMismatch("text that is no UTF-8, which a database in UTF-16 cannot hold")
+        return value
+
+    return checked
 
 
 def _expression(value: Any) -> Any:

@@ -23,7 +23,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from edms_backup.backends.base import Backend
+from edms_backup.backends.base import Backend, Expression
 from edms_backup.backends.joins import KeyJoins
 from edms_backup.model import Kind, ReferenceKind
 from edms_backup.plan.extract import PolymorphicTarget
@@ -145,7 +145,10 @@ class Workspace:
             staged.append(self._number(LEVEL))
             index.append(LEVEL)
         for column in table.columns:
-            staged.append(target.c[column.name].label(value_name(column)))
+            value: Expression = target.c[column.name]
+            # What a reference points to is not known yet, and its own column stays empty.
+            value = value if column.reference is None else backend.emptiable(value)
+            staged.append(value.label(value_name(column)))
             if column.reference is not None:
                 staged += [_text(text_name(column), None), _text(digest_name(column), 32)]
                 index.append(digest_name(column))
@@ -154,7 +157,11 @@ class Workspace:
         self.stage[table.name] = self._create(f"stage_{number}", staged, target, index)
         final: list[sa.ColumnElement[Any]] = [self._number(ROW), _text(ACTION, 8)]
         final += [self._number(name) for name in (MATCHED, RESOLVED, HANGING, UNRESOLVED)]
-        final += [target.c[name].label(f"f{i}") for i, name in enumerate(table.final_columns)]
+        found = {*table.exported, *(column.name for column in table.columns if column.reference is not None)}
+        final += [
+            (backend.emptiable(target.c[name]) if name in found else target.c[name]).label(f"f{i}")
+            for i, name in enumerate(table.final_columns)
+        ]
         self.final[table.name] = self._create(f"final_{number}", final, target, [ROW])
 
     def _create_documents(self, number: int, table: RestoreTable) -> None:
@@ -174,7 +181,7 @@ class Workspace:
         backend = self.backend
         target = backend.aliased(table.keyed.table, "t")
         columns: list[sa.ColumnElement[Any]] = [self._number(ROW), _text(DIGEST, 32), self._number(MATCHED)]
-        columns += [target.c[name].label(exported_name(table, name)) for name in table.exported]
+        columns += [backend.emptiable(target.c[name]).label(exported_name(table, name)) for name in table.exported]
         numbers = [name for name in table.exported if table.keyed.table.column(name).kind is Kind.INTEGER]
         index = [ROW, DIGEST, *(exported_name(table, name) for name in numbers)]
         self.ids[table.name] = self._create(f"ids_{number}", columns, target, index)
@@ -183,7 +190,7 @@ class Workspace:
             leaves: list[sa.ColumnElement[Any]] = [_text(DIGEST, 32), self._number(USABLE)]
             # A row of a tree is looked up by its parent's digest, and what runs through such a row by that one's.
             leaves += [
-                _text(f"v{i}", 32) if leaf.above else joins.leaf(joins.root, leaf).label(f"v{i}")
+                _text(f"v{i}", 32) if leaf.above else backend.emptiable(joins.leaf(joins.root, leaf)).label(f"v{i}")
                 for i, leaf in enumerate(table.leaves)
             ]
             if table.keyed.key_parent is not None:
