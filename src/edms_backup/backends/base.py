@@ -285,6 +285,10 @@ class Backend:
         """What to compare so that equal means the same archive form."""
         return self.text(value)
 
+    def unfit_for_key(self, column: Column) -> bool:
+        """Whether the product cannot tell two values of the column's type apart."""
+        return False
+
     def same(self, left: Expression, right: Expression) -> Expression:
         """Equality under which NULL is the same as NULL, in the form that the product can use an index for."""
         return left.is_not_distinct_from(right)

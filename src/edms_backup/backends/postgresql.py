@@ -55,6 +55,23 @@ _FORMS: dict[Kind, Convert] = {
 _NESTED: dict[Kind, Convert] = {Kind.BYTES: bytes.fromhex, Kind.FLOAT: float}
 """From an element of a JSON array to what the driver returns, where that is not the same."""
 
+_WITHOUT_EQUALITY = frozenset(
+    (
+        "json",
+        "xml",
+        "jsonpath",
+        "point",
+        "polygon",
+        "box",
+        "path",
+        "circle",
+        "pg_snapshot",
+        "txid_snapshot",
+        "refcursor",
+    )
+)
+"""Types that have no equality at all, or one of areas and lengths."""
+
 _EXTENSIONS = sa.text(
     "SELECT DISTINCT nspname FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace "
     "ORDER BY nspname"
@@ -334,6 +351,9 @@ class PostgreSQL(Backend):
     def comparable(self, column: Column, value: Expression) -> Expression:
         # Some collations call texts equal that differ; "C" compares bytes.
         return value if column.kind in _EXACT else sa.collate(self.text(value), "C")
+
+    def unfit_for_key(self, column: Column) -> bool:
+        return column.native in _WITHOUT_EQUALITY
 
     def same(self, left: Expression, right: Expression) -> Expression:
         # IS NOT DISTINCT FROM can use neither an index nor a hash here.

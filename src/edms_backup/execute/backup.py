@@ -136,6 +136,13 @@ def _check_key(run: _Run, plan: ExtractPlan) -> int:
             f"table {plan.name} has no natural key, but other tables refer to it",
             hint=f"declare one in the registry: tables: {{{plan.name}: {{key: [column, …]}}}}",
         )
+    for column in map(plan.keyed.table.column, plan.keyed.key):
+        if run.backend.unfit_for_key(column):
+            raise RegistryError(
+                f"{plan.name}.{column.name} cannot be in a natural key: "
+                f"nothing tells two values of {column.native} apart",
+                hint=f"declare another key of {plan.name} in the registry",
+            )
     if not is_declared_unique(run.catalog.keyed, plan):
         for count, key in duplicate_keys(run.backend, run.catalog.keyed, plan, limit=1):
             shown = shown_pairs(plan.keyed.key, key)

@@ -7,6 +7,7 @@ of the restore that follows.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -139,7 +140,21 @@ def _without_unsafe(plan: RestorePlan, backend: Backend) -> RestorePlan:
         for name, reason in unsafe.items()
         if name in plan.tables
     ]
-    return replace(plan, problems=(*plan.problems, *problems))
+    return replace(plan, problems=(*plan.problems, *problems, *_unfit_keys(plan, backend)))
+
+
+def _unfit_keys(plan: RestorePlan, backend: Backend) -> Iterator[Problem]:
+    """Keys of the archive that the target has no comparison for."""
+    for name, table in {**plan.filled, **plan.referred}.items():
+        for column in () if table.keyed.whole_row else map(table.keyed.table.column, table.keyed.key):
+            if backend.unfit_for_key(column):
+                what = f"nothing tells two values of {column.native} apart"
+                yield Problem(
+                    "unfit-key",
+                    f"{name}.{column.name} cannot be in a natural key here: {what}",
+                    name,
+                    column=column.name,
+                )
 
 
 def _drifted(plan: RestorePlan, reader: ArchiveReader, seconds: float) -> RestoreReport:
