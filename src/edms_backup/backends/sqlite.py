@@ -160,11 +160,6 @@ class SQLite(Backend):
         untagged = _untagged if self._keeps_bytes else _only_text(_untagged)
         return lambda form: untagged(form) if type(form) is dict else convert(form)
 
-    @cached_property
-    def _keeps_bytes(self) -> bool:
-        """A text is stored as its bytes are; else it is written as UTF-16."""
-        return bool(self.connection.exec_driver_sql("PRAGMA encoding").scalar() == "UTF-8")
-
     def load(self, table: sa.TableClause, rows: Sequence[Sequence[Any]]) -> None:
         plain = []
         for row in rows:
