@@ -293,7 +293,7 @@ class KeyedTable:
     whole_row: bool = False
     """No key: a row is identified by all its values, and counted with its multiplicity."""
     references: tuple[Reference, ...] = ()
-    """The foreign keys of `table`, then what the registry declares."""
+    """The foreign keys of `table`, what the registry declares, then what follows from both."""
     tier: int | None = None
     label: str | None = None
     policy: Policy = Policy()

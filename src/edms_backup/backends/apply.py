@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from edms_backup.backends.base import Expression
 from edms_backup.backends.decide import Action
 from edms_backup.backends.deletions import Deletions
-from edms_backup.backends.held import released_column
+from edms_backup.backends.held import is_moving, released_column
 from edms_backup.backends.staging import shown_rows
 from edms_backup.backends.workspace import ACTION, ROW, Workspace, differs, same_row
 from edms_backup.errors import RestoreRefused
@@ -43,11 +43,16 @@ class Writer:
         for reference in self._table.table.references:
             parent = self._workspace.plan.filled.get(reference.table)
             name = released_column(self._table, reference)
-            if parent is not None and name and not set(reference.referred_columns) <= set(parent.identity):
-                update = sa.update(self._target).values({name: sa.null()})
-                moves = self._target.c[name].is_distinct_from(self._value(name))
-                picked = update.where(self._final.c[ACTION] == Action.UPDATE, self._same(), moves)
-                self._backend.connection.execute(picked)
+            if parent is None or not name or set(reference.referred_columns) <= set(parent.identity):
+                continue
+            conditions = [self._final.c[ACTION] == Action.UPDATE, self._same()]
+            conditions.append(self._target.c[name].is_distinct_from(self._value(name)))
+            if parent.name != self._table.name:
+                conditions.append(is_moving(self._workspace, parent, reference, self._target))
+            elif not self._backend.capabilities.row_checked:
+                # One statement changes both ends.
+                continue
+            self._backend.connection.execute(sa.update(self._target).values({name: sa.null()}).where(*conditions))
 
     def insert(self, books: Books) -> None:
         """Insert new rows; deferred references stay empty."""

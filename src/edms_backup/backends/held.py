@@ -26,14 +26,26 @@ def held_values(workspace: Workspace, table: RestoreTable) -> Iterator[tuple[Tab
 
 
 def _is_held(workspace: Workspace, table: RestoreTable, child: Table, reference: Reference) -> Expression:
-    old = workspace.backend.aliased(table.table, "old")
-    row = workspace.backend.aliased(child, "child")
-    new = {name: workspace.final_column(table, name) for name in (*table.identity, *reference.referred_columns)}
+    old, row = workspace.backend.aliased(table.table, "old"), workspace.backend.aliased(child, "child")
+    moves = _moves(table, reference, workspace.final[table.name], old, row)
+    return sa.exists().where(moves, sa.not_(_lets_go(workspace, child, reference, row)))
+
+
+def is_moving(workspace: Workspace, table: RestoreTable, reference: Reference, row: sa.FromClause) -> Expression:
+    """Whether what `row` refers to is a row of `table` that gets another value there."""
+    old, final = workspace.backend.aliased(table.table, "old"), workspace.final[table.name].alias("moving")
+    return sa.exists().where(final.c[ACTION] == Action.UPDATE, _moves(table, reference, final, old, row))
+
+
+def _moves(
+    table: RestoreTable, reference: Reference, final: sa.FromClause, old: sa.FromClause, row: sa.FromClause
+) -> Expression:
+    """Whether `row` refers to `old`, a row of `table` as it is, which `final` gives another value there."""
+    new = {name: final.c[f"f{position}"] for position, name in enumerate(table.final_columns)}
     changed = sa.or_(*(old.c[name].is_distinct_from(new[name]) for name in reference.referred_columns))
     pairs = zip(reference.columns, reference.referred_columns, strict=True)
     refers = [row.c[ours] == old.c[theirs] for ours, theirs in pairs]
-    same = same_row(table, old.c.__getitem__, new.__getitem__)
-    return sa.exists().where(same, changed, *refers, sa.not_(_lets_go(workspace, child, reference, row)))
+    return sa.and_(same_row(table, old.c.__getitem__, new.__getitem__), changed, *refers)
 
 
 def _referring(workspace: Workspace, name: str) -> Iterator[tuple[Table, Reference]]:
