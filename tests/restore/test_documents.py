@@ -234,6 +234,20 @@ def test_no_new_row_gets_the_id_that_a_document_misses(case: Case) -> None:
 
 
 @pytest.mark.parametrize("product", ["sqlite"])
+def test_a_target_may_lack_the_table_that_documents_refer_to(case: Case) -> None:
+    documents = {"named": ('{"author_id": 822}', None), "missed": ('{"author_id": 5}', None)}
+    archive = case.archive(source(case, documents), "--registry", case.registry(REGISTRY))
+    target = case.database(events(case))
+    problem = case.refused(target, archive, "--tables", "events").problem("unresolved-reference", "events", ["named"])
+    assert "payload $.author_id" in problem["message"]
+    case.restored(target, archive, "--tables", "events", "--on-unresolved", "null")
+    assert {code: payload for code, (payload, _) in texts(target).items()} == {
+        "named": '{"author_id": null}',
+        "missed": '{"author_id": 5}',
+    }
+
+
+@pytest.mark.parametrize("product", ["sqlite"])
 def test_an_id_that_two_rows_have_is_refused(case: Case) -> None:
     ours = source(case, {"a": ('{"author_id": "one"}', None)})
     case.run(ours, "CREATE TABLE teams (id {id}, code varchar(9) NOT NULL UNIQUE, name varchar(9))")
