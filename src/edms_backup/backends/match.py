@@ -76,7 +76,7 @@ def _match_by_key(workspace: Workspace, table: RestoreTable, level: int | None) 
         same.append(same_parent(table, references, target, level))
     if table.keyed.whole_row:
         # Equal rows are told apart by counting them on both sides.
-        number = _occurrence([stage.c[DIGEST]]).label("occurrence")
+        number = _occurrence(_whole_row(backend, table, stage)).label("occurrence")
         counted = sa.select(stage.c[ROW], number).subquery("counted")
         references.clause = references.clause.join(counted, counted.c[ROW] == stage.c[ROW])
         same.append(target.c[free_name("occurrence", table.table.column_names)] == counted.c.occurrence)
@@ -125,6 +125,15 @@ def _target_rows(backend: Backend, table: RestoreTable) -> NamedFromClause:
         key = [backend.comparable(table.table.column(name), rows.c[name]) for name in table.keyed.key]
         columns.append(_occurrence(key).label(free_name("occurrence", table.table.column_names)))
     return sa.select(*columns).subquery("present")
+
+
+def _whole_row(backend: Backend, table: RestoreTable, stage: sa.FromClause) -> list[Any]:
+    """What equal rows of a stage have in common. The target may take for equal what the archive tells apart."""
+    columns = [table.named(name) for name in table.keyed.key]
+    if all(column.column.native == column.source.native for column in columns):
+        return [stage.c[DIGEST]]
+    named = [stage.c[digest_name(column)] for column in columns if column.reference is not None]
+    return [*named, *(backend.comparable(column.column, stage.c[value_name(column)]) for column in columns)]
 
 
 def _occurrence(partition: list[Any]) -> sa.Over[int]:
