@@ -45,8 +45,11 @@ ALL = {
     ),
 }
 EMPTY = "NULL"
-LONGEST = 400
-"""Characters of a literal up to which a value is also tried in rows that have no key."""
+
+
+def two_at_least(values: tuple[str, ...]) -> tuple[str, ...]:
+    """The values of a type, so that each can take another's place; fewer rows than staging tables get indexes for."""
+    return values if len(values) > 1 else (EMPTY, *values)
 
 
 def name_of(kind: int, value: int) -> str:
@@ -92,10 +95,10 @@ class Tables:
         parts = [self.types.session]
         for table, values in (("own", self.types.values), ("strict", self.types.strict)):
             for kind, every in enumerate(values.values()):
-                for number, value in enumerate((EMPTY, *every)):
+                for number, value in enumerate(two_at_least(every)):
                     parts.append(f"INSERT INTO {table} (n, c{kind}) VALUES ('{name_of(kind, number)}', {value})")
-                    if table == "own" and len(value) < LONGEST:
-                        parts.append(f"INSERT INTO whole (c{kind}) VALUES ({value}), ({value})")
+                if table == "own":
+                    parts.append(f"INSERT INTO whole (c{kind}) VALUES ({every[0]}), ({every[0]}), ({every[-1]})")
         for kind, every in enumerate(self.types.keys.values()):
             for number, value in enumerate(every, 1):
                 parts.append(f"INSERT INTO key{kind} (id, v, note) VALUES ({number}, {value}, 'new')")
@@ -118,8 +121,9 @@ class Tables:
             if values:
                 parts.append(f"UPDATE {table} SET n = REPLACE(n, '-', '+')")
             for kind, every in enumerate(values.values()):
-                for number in range(len(every) + 1):
-                    turned = (number + 1) % (len(every) + 1)
+                count = len(two_at_least(every))
+                for number in range(count):
+                    turned = (number + 1) % count
                     old = name_of(kind, number).replace("-", "+")
                     parts.append(f"UPDATE {table} SET n = '{name_of(kind, turned)}' WHERE n = '{old}'")
         return ";".join(part.rstrip(";\n") for part in parts if part)
