@@ -1,4 +1,4 @@
-"""From product to product, in all six ordered pairs: the fingerprint stays, and a second restore writes nothing.
+"""From product to product, in all six ordered pairs: one fingerprint, and a second restore writes nothing.
 
 Two chains through the three products have each pair once. Each begins in SQLite and ends there.
 """
@@ -64,7 +64,7 @@ def test_round_trip(world: str, chain: tuple[str, ...], new_database: NewDatabas
         assert report.applied, report.problems
         assert report.totals()["inserted"] == created.rows >= here.rows
         assert api.fingerprint(Source(target.url, str(registry))) == first, f"{source.product} to {product}"
-        if world == "demo" or chain == CHAINS[0]:
+        if world == "demo":
             again = api.restore(Source(target.url), archive, RestoreOptions())
             assert again.totals()["unchanged"] == created.rows, again.totals()
         source = target
