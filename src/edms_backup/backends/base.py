@@ -7,10 +7,7 @@ Statements are built from names of the live catalogue and quoted by SQLAlchemy.
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,13 +18,14 @@ from sqlalchemy.engine.interfaces import TableKey
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.sql.selectable import NamedFromClause
 
+from edms_backup.backends.generic import Convert, generic_bound, generic_form, generic_kind
+from edms_backup.backends.messages import driver_message, hint_for, is_of_the_data
 from edms_backup.backends.reflect import reflect
 from edms_backup.errors import BackupError, EnvironmentFailed, RestoreRefused, UsageError
 from edms_backup.model import Check, Column, Kind, Schema, Table, UniqueKey, qualified_name
 from edms_backup.values import forms
 from edms_backup.values.convert import conversion, stray_value
 
-Convert = Callable[[Any], Any]
 Expression = sa.ColumnElement[Any]
 
 FETCH_ROWS = 2_000
@@ -100,9 +98,7 @@ class Backend:
         except BackupError:
             raise
         except DBAPIError as error:
-            raise EnvironmentFailed(
-                f"{doing} {self.place}: {driver_message(error)}", hint=self.hint_for(error)
-            ) from error
+            raise EnvironmentFailed(f"{doing} {self.place}: {driver_message(error)}", hint=hint_for(error)) from error
         except SQLAlchemyError as error:
             raise EnvironmentFailed(f"{doing} {self.place}: {error}") from error
 
@@ -112,7 +108,7 @@ class Backend:
         try:
             yield
         except DBAPIError as error:
-            if error.connection_invalidated or _NOT_OF_THE_DATA.search(str(error.orig)):
+            if not is_of_the_data(error):
                 raise
             raise RestoreRefused(
                 f"the target refused the restore{f' at table {table}' if table else ''}: {driver_message(error)}",
@@ -120,11 +116,6 @@ class Backend:
                 code="constraint-violated",
                 table=table,
             ) from error
-
-    def hint_for(self, error: DBAPIError) -> str | None:
-        """What to do about a driver error."""
-        text = str(error.orig).lower()
-        return next((hint for words, hint in _HINTS if any(word in text for word in words)), None)
 
     # --- transactions -------------------------------------------------------------------------------------------
 
@@ -378,31 +369,8 @@ class Backend:
         return sa.insert(target).from_select([c.name for c in columns], query)
 
 
-_NOT_OF_THE_DATA = re.compile(
-    r"database is locked|lock wait timeout|lock timeout|deadlock|disk|no space|tablespace .* full", re.IGNORECASE
-)
-"""Messages of a server that could not write now, whatever the data."""
-
 _LARGEST = (("smallint", 2**15 - 1), ("tinyint", 2**7 - 1), ("mediumint", 2**23 - 1), ("bigint", 2**63 - 1))
 """The largest signed number of each type of integer; all others have 32 bits."""
-
-_HINTS = (
-    (("locked", "lock wait", "lock timeout", "deadlock"), "another session holds it; try again when that is done"),
-    (("password", "access denied"), "check the user and the password of --db"),
-    (("role ",), "check the user of --db"),
-    (("permission denied", "command denied"), "grant the user of --db what it needs, or exclude it in the registry"),
-    (("does not exist", "unknown database"), "check the name at the end of --db, or create the database first"),
-    (("resolve host", "translate host", "name or service"), "check the host in --db"),
-    (("refused", "can't connect", "timeout", "timed out"), "check that the server runs, and host and port of --db"),
-)
-"""What to do, by words of the driver's message."""
-
-
-def driver_message(error: DBAPIError) -> str:
-    """The driver's own words on one line."""
-    words = error.orig.args[-1] if error.orig is not None and error.orig.args else str(error.orig)
-    # PostgreSQL adds where in our own COPY it stumbled.
-    return " ".join(str(words).partition("CONTEXT:")[0].split())
 
 
 def parse_url(text: str) -> sa.URL:
@@ -420,64 +388,3 @@ def parse_url(text: str) -> sa.URL:
             hint="write it as postgresql://user@host/name, mariadb://… or sqlite:///file",
         ) from None
     return url
-
-
-_KINDS: tuple[tuple[type[Any], Kind], ...] = (
-    (sa.Boolean, Kind.BOOLEAN),
-    (sa.Integer, Kind.INTEGER),
-    (sa.Float, Kind.FLOAT),
-    (sa.Numeric, Kind.DECIMAL),
-    (sa.Uuid, Kind.UUID),
-    (sa.JSON, Kind.JSON),
-    (sa.Interval, Kind.INTERVAL),
-    (sa.Date, Kind.DATE),
-    (sa.Time, Kind.TIME),
-    (sa.Enum, Kind.OTHER),
-    (sa.String, Kind.TEXT),
-    (sa.LargeBinary, Kind.BYTES),
-)
-
-
-def generic_kind(type_: Any) -> Kind:
-    """The family of a SQLAlchemy type."""
-    if isinstance(type_, sa.DateTime):
-        return Kind.TIMESTAMP_TZ if type_.timezone else Kind.TIMESTAMP
-    return next((kind for class_, kind in _KINDS if isinstance(type_, class_)), Kind.OTHER)
-
-
-def generic_form(value: Any) -> Any:
-    """The archive's form of whatever Python value a driver returns."""
-    for types, convert in _FORMS:
-        if isinstance(value, types):
-            return convert(value)
-    return str(value)
-
-
-def _moment_form(value: dt.datetime) -> str:
-    return (forms.timestamptz_form if value.tzinfo else forms.timestamp_form)(value.isoformat())
-
-
-_FORMS: tuple[tuple[type[Any] | tuple[type[Any], ...], Convert], ...] = (
-    ((bool, int, str), lambda value: value),
-    (float, forms.float_form),
-    ((bytes, bytearray, memoryview), forms.bytes_form),
-    (dt.datetime, _moment_form),
-    ((dt.date, dt.time), lambda value: value.isoformat()),
-    ((dict, list), lambda value: forms.json_form(json.dumps(value, ensure_ascii=False))),
-)
-
-
-def generic_bound(kind: Kind) -> Convert:
-    """From the archive's form to text or number, by the target's kind."""
-    by_kind: dict[Kind, Convert] = {
-        Kind.DATE: forms.date_text,
-        Kind.BOOLEAN: forms.boolean_value,
-        Kind.INTEGER: forms.integer_value,
-        Kind.FLOAT: forms.float_value,
-        Kind.DECIMAL: forms.decimal_text,
-        Kind.BYTES: forms.bytes_value,
-        Kind.TIMESTAMP: lambda form: forms.timestamp_text(form, zone=False),
-        Kind.TIMESTAMP_TZ: lambda form: forms.timestamp_text(form, zone=True),
-        Kind.UUID: forms.uuid_text,
-    }
-    return by_kind.get(kind, forms.plain_text)

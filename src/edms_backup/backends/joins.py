@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.selectable import NamedFromClause
 
-from edms_backup.backends.base import Backend, Convert, Expression
+from edms_backup.backends.base import Backend, Expression
+from edms_backup.backends.generic import Convert
 from edms_backup.backends.trees import is_child, is_root, read_levels
 from edms_backup.graph.keys import Leaf, own_leaves
 from edms_backup.model import Column, Keyed, KeyedTable, Kind, Reference

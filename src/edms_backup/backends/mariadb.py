@@ -10,13 +10,8 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.engine.interfaces import TableKey
 
 from edms_backup.backends import mariadb_schema
-from edms_backup.backends.base import (
-    Backend,
-    Capabilities,
-    Convert,
-    Expression,
-    generic_kind,
-)
+from edms_backup.backends.base import Backend, Capabilities, Expression
+from edms_backup.backends.generic import Convert, generic_kind
 from edms_backup.errors import RegistryError
 from edms_backup.model import Check, Column, Kind, Table, UniqueKey
 from edms_backup.values import fit, forms

@@ -13,11 +13,12 @@ from psycopg import sql
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine.interfaces import TableKey
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
 
-from edms_backup.backends.base import Backend, Capabilities, Convert, Expression, generic_kind
-from edms_backup.model import Column, KeyPart, Kind, Table, UniqueKey
+from edms_backup.backends.base import Backend, Capabilities, Expression
+from edms_backup.backends.generic import Convert, generic_kind
+from edms_backup.backends.postgresql_catalog import EXTENSIONS, NATIVE, SEQUENCE, UNIQUES, unique_key
+from edms_backup.backends.postgresql_statements import LockTables, OverridingInsert
+from edms_backup.model import Column, Kind, Table, UniqueKey
 from edms_backup.values import fit, forms
 
 _SESSION = (
@@ -72,72 +73,6 @@ _WITHOUT_EQUALITY = frozenset(
 )
 """Types that have no equality at all, or one of areas and lengths."""
 
-_EXTENSIONS = sa.text(
-    "SELECT DISTINCT nspname FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace "
-    "ORDER BY nspname"
-)
-"""Schemas that hold types of extensions, and what compares their values."""
-
-_NATIVE = sa.text(
-    """
-    WITH RECURSIVE typed AS (
-        SELECT a.attrelid, a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS modifier, 0 AS step
-        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-        WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
-        UNION ALL
-        SELECT typed.attrelid, typed.attnum, typed.attname, t.typbasetype, t.typtypmod, typed.step + 1
-        FROM typed JOIN pg_type t ON t.oid = typed.type AND t.typtype = 'd'
-    )
-    SELECT DISTINCT ON (attrelid, attnum) nspname, relname, attname, format_type(type, modifier)
-    FROM typed JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    ORDER BY attrelid, attnum, step DESC
-    """
-)
-"""The type of each column, of a domain the type that it is over."""
-
-_SEQUENCE = sa.text(
-    """
-    SELECT coalesce(
-        pg_get_serial_sequence(format('%I.%I', CAST(:schema AS text), CAST(:table AS text)), CAST(:column AS text)),
-        (SELECT sequence.oid::regclass::text
-         FROM pg_attrdef expression
-         JOIN pg_attribute attribute ON attribute.attrelid = expression.adrelid AND attribute.attnum = expression.adnum
-         JOIN pg_depend needs ON needs.objid = expression.oid AND needs.classid = 'pg_attrdef'::regclass
-         JOIN pg_class sequence ON sequence.oid = needs.refobjid AND sequence.relkind = 'S'
-         WHERE expression.adrelid = format('%I.%I', CAST(:schema AS text), CAST(:table AS text))::regclass
-           AND attribute.attname = CAST(:column AS text) AND needs.refclassid = 'pg_class'::regclass
-         LIMIT 1)
-    )
-    """
-)
-"""The sequence that a column owns, else the one that its default takes numbers from."""
-
-
-_UNIQUES = sa.text(
-    """
-    SELECT schema.nspname, "table".relname, index.relname,
-        coalesce(CAST(to_jsonb(i) ->> 'indnullsnotdistinct' AS boolean), false), i.indisvalid,
-        pg_get_expr(i.indpred, i.indrelid, true), NOT i.indimmediate,
-        attribute.attname, pg_get_indexdef(i.indexrelid, k, true),
-        CASE WHEN i.indcollation[k - 1] <> coalesce(attribute.attcollation, 0) THEN
-            (SELECT format('%I.%I', n.nspname, c.collname) FROM pg_collation c
-             JOIN pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = i.indcollation[k - 1]) END,
-        (SELECT format('OPERATOR(%I.%s)', n.nspname, o.oprname) FROM pg_constraint constraint_
-         JOIN pg_operator o ON o.oid = constraint_.conexclop[k] JOIN pg_namespace n ON n.oid = o.oprnamespace
-         WHERE constraint_.conindid = i.indexrelid AND constraint_.contype = 'x' AND o.oprname <> '=')
-    FROM pg_index i
-    JOIN pg_class "table" ON "table".oid = i.indrelid
-    JOIN pg_namespace schema ON schema.oid = "table".relnamespace
-    JOIN pg_class index ON index.oid = i.indexrelid
-    CROSS JOIN LATERAL generate_series(1, CAST(i.indnkeyatts AS integer)) AS k
-    LEFT JOIN pg_attribute attribute ON attribute.attrelid = i.indrelid AND attribute.attnum = i.indkey[k - 1]
-    WHERE (i.indisunique OR i.indisexclusion) AND i.indislive AND NOT i.indisprimary
-    ORDER BY i.indexrelid, k
-    """
-)
-"""The parts of all unique indexes and exclusion constraints, in the words of the server."""
-
-
 _BOUND: dict[Kind, Convert] = {
     # The server reads its own text again, infinity and BC included; of any other it might make today's date.
     Kind.DATE: fit.only("date", r"\d{4,7}-\d\d-\d\d( BC)?|-?infinity"),
@@ -149,37 +84,6 @@ _BOUND: dict[Kind, Convert] = {
 
 def _without_padding(text: str) -> str:
     return text.rstrip(" ")
-
-
-class LockTables(sa.Executable, sa.ClauseElement):
-    """`LOCK TABLE a, b IN … MODE`."""
-
-    inherit_cache = False
-
-    def __init__(self, tables: Sequence[sa.FromClause], mode: str) -> None:
-        self.tables = tables
-        self.mode = mode
-
-
-@compiles(LockTables)
-def _lock_tables(element: LockTables, compiler: SQLCompiler, **options: Any) -> str:
-    names = ", ".join(compiler.process(table, asfrom=True, **options) for table in element.tables)
-    return f"LOCK TABLE {names} IN {element.mode} MODE"
-
-
-class OverridingInsert(sa.Insert):
-    """An INSERT that may write `GENERATED ALWAYS` identity columns."""
-
-    inherit_cache = False
-
-
-@compiles(OverridingInsert)
-def _overriding_insert(element: OverridingInsert, compiler: SQLCompiler, **options: Any) -> str:
-    statement = str(compiler.visit_insert(element, **options))  # type: ignore[no-untyped-call]
-    assert element.select is not None
-    rows = compiler.process(element.select, insert_into=True, **options)
-    assert statement.endswith(rows)
-    return f"{statement.removesuffix(rows)}OVERRIDING SYSTEM VALUE {rows}"
 
 
 def _without_domain(type_: Any) -> Any:
@@ -213,7 +117,7 @@ class PostgreSQL(Backend):
     @cached_property
     def _path(self) -> tuple[str, ...]:
         """Schemas of tables, and those that extensions put their types in."""
-        return (str(self.schema_name), *self.other_schemas, *self.connection.execute(_EXTENSIONS).scalars())
+        return (str(self.schema_name), *self.other_schemas, *self.connection.execute(EXTENSIONS).scalars())
 
     def _search(self, *schemas: str) -> None:
         """Set the search path."""
@@ -287,16 +191,16 @@ class PostgreSQL(Backend):
     def unique_keys(self) -> Mapping[str, tuple[UniqueKey, ...]]:
         known = (self.schema_name, *self.other_schemas)
         grouped: dict[tuple[str, str], list[Any]] = {}
-        for schema, table, *index in self.connection.execute(_UNIQUES):
+        for schema, table, *index in self.connection.execute(UNIQUES):
             if schema in known:
                 grouped.setdefault((self.table_name(schema, table), index[0]), []).append(index[1:])
         found: dict[str, list[UniqueKey]] = {}
         for (table, name), rows in grouped.items():
-            found.setdefault(table, []).append(_unique_key(name, rows))
+            found.setdefault(table, []).append(unique_key(name, rows))
         return {table: tuple(keys) for table, keys in found.items()}
 
     def native_types(self) -> Mapping[tuple[str, str], str]:
-        found = self.connection.execute(_NATIVE)
+        found = self.connection.execute(NATIVE)
         known = (self.schema_name, *self.other_schemas)
         return {(self.table_name(s, table), column): native for s, table, column, native in found if s in known}
 
@@ -390,7 +294,7 @@ class PostgreSQL(Backend):
         """The name of the sequence behind a column, ready to be cast to regclass."""
         schema = table.schema or self.schema_name
         names = {"schema": schema, "table": table.name_in_schema, "column": column}
-        return self.connection.execute(_SEQUENCE, names).scalar()
+        return self.connection.execute(SEQUENCE, names).scalar()
 
     def last_number(self, table: Table, column: str) -> int:
         sequence = self._sequence(table, column)
@@ -436,16 +340,3 @@ class PostgreSQL(Backend):
     def insert_from(self, target: sa.TableClause, columns: Sequence[Column], query: sa.Select[Any]) -> sa.Insert:
         kind = OverridingInsert if any(column.identity_always for column in columns) else sa.Insert
         return kind(target).from_select([column.name for column in columns], query)
-
-
-def _unique_key(name: str, rows: Sequence[Any]) -> UniqueKey:
-    nulls_equal, valid, condition, deferrable = rows[0][:4]
-    parts = []
-    for *_, column, text, collation, operator in rows:
-        expression = text if column is None else None
-        if collation is not None:
-            expression = f"({text}) COLLATE {collation}"
-        parts.append(KeyPart(column, expression, operator=operator))
-    columns = tuple(part.column for part in parts if part.column is not None)
-    special = condition is not None or len(columns) < len(parts) or any(part.operator for part in parts)
-    return UniqueKey(name, columns, special or not valid, nulls_equal, tuple(parts), condition, deferrable)

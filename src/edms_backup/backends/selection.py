@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from edms_backup.backends.base import Backend, Convert, Expression
+from edms_backup.backends.base import Backend, Expression
+from edms_backup.backends.generic import Convert
 from edms_backup.backends.joins import KeyJoins
 from edms_backup.graph.keys import Leaf
 from edms_backup.model import Column, Kind

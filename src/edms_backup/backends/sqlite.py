@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from edms_backup.backends import sqlite_schema
-from edms_backup.backends.base import Backend, Capabilities, Convert, Expression
+from edms_backup.backends.base import Backend, Capabilities, Expression
+from edms_backup.backends.generic import Convert
 from edms_backup.errors import EnvironmentFailed
 from edms_backup.model import Check, Column, Kind, Table, UniqueKey
 from edms_backup.values import fit, forms

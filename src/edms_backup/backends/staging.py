@@ -12,8 +12,9 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from edms_backup.backends.base import Backend, driver_message
+from edms_backup.backends.base import Backend
 from edms_backup.backends.extract import label_of
+from edms_backup.backends.messages import driver_message
 from edms_backup.backends.staged_documents import StagedDocuments
 from edms_backup.backends.workspace import (
     DIGEST,

@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from edms_backup.backends.base import Convert, Expression
+from edms_backup.backends.base import Expression
+from edms_backup.backends.generic import Convert
 from edms_backup.model import Reference
 
 
