@@ -419,7 +419,7 @@ def test_a_full_disk(lite: Case, tmp_path: Path) -> None:
     )
     program = (
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000));"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000));"
         "from edms_backup.cli.main import main; main()"
     )
     place = tmp_path / "place"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from edms_backup.backends.postgresql import PostgreSQL
+from edms_backup.model import Table
 from tests.conftest import NewDatabase
 from tests.restore.helpers import Case, call, counts, error_line
 from tests.servers import Database
@@ -36,19 +38,42 @@ def mariadb(new_case: NewCase) -> Case:
 THINGS = "CREATE TABLE things (id integer PRIMARY KEY, code varchar(20) NOT NULL UNIQUE);"
 
 
+ADD_COLUMN = "ALTER TABLE things ADD COLUMN v text DEFAULT 'precious'"
+
+
 def test_a_migration_that_the_backup_had_to_wait_for(postgresql: Case, tmp_path: Path) -> None:
     source = postgresql.database(THINGS, "INSERT INTO things VALUES (1, 'x')")
     with source.raw_connection() as migration, ThreadPoolExecutor(1) as pool:
-        migration.execute("ALTER TABLE things ADD COLUMN v text DEFAULT 'precious'")
+        migration.execute(ADD_COLUMN)
         backup = pool.submit(call, "create", "--db", source.url, "-o", tmp_path / "waited.tar", "--quiet")
         try:
             _wait_for_a_lock(source)
         finally:
             migration.commit()
         answer = backup.result(60)
+    # Reading the schema has waited for it, so that the new column is in the archive.
+    assert answer.exit_code == 0, answer.text
+    target = postgresql.database(THINGS, ADD_COLUMN.replace("precious", "common"))
+    postgresql.restored(target, tmp_path / "waited.tar")
+    assert target.fetch("SELECT v FROM things") == [("precious",)]
+
+
+def test_a_migration_between_schema_and_snapshot(
+    postgresql: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = postgresql.database(THINGS, "INSERT INTO things VALUES (1, 'x')")
+    begin = PostgreSQL.begin_snapshot
+
+    def too_late(backend: PostgreSQL, tables: Sequence[Table]) -> None:
+        source.execute_script(ADD_COLUMN)
+        begin(backend, tables)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PostgreSQL, "begin_snapshot", too_late)
+        answer = call("create", "--db", source.url, "-o", tmp_path / "late.tar", "--quiet")
     assert answer.exit_code == 1, answer.text
     assert "schema changed" in error_line(answer)
-    assert not list(tmp_path.glob("waited*"))
+    assert not list(tmp_path.glob("late*"))
     again = call("create", "--db", source.url, "-o", tmp_path / "again.tar")
     assert again.exit_code == 0, again.text
 
