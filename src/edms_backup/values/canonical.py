@@ -141,7 +141,7 @@ def _document_text(text: str) -> str:
     """A document with its members sorted, its numbers canonical, and no blanks; what is no document as it is."""
     try:
         return _dumped(_DECODER.decode(text))
-    except (ValueError, RecursionError):
+    except (ValueError, InvalidOperation, RecursionError):
         return text
 
 
