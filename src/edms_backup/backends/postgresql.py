@@ -34,6 +34,8 @@ _SESSION = (
     "SET statement_timeout = 0",
     "SET idle_in_transaction_session_timeout = 0",
     "SET lock_timeout = '60s'",
+    # To compile a statement costs half a second; ours run once, and most over few rows.
+    "SET jit = off",
 )
 
 _PLAIN = {Kind.BOOLEAN, Kind.INTEGER, Kind.FLOAT, Kind.TEXT, Kind.BYTES}
